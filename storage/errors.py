@@ -1,0 +1,62 @@
+"""What can go wrong between us and the database.
+
+StorageError
+├── UnknownRecord          there is no such quote or negotiation
+├── QuoteNotPending        the quote was started or ended already
+├── NegotiationNotActive   the negotiation has ended already
+├── SequenceConflict       another message has that number already
+├── StaleAgreement         the accepted offer is not the one on disk
+└── DatabaseUnusable       the file is not ours, newer than us, or can't be read
+"""
+
+from __future__ import annotations
+
+
+class StorageError(Exception):
+    """The root of what the database refuses."""
+
+
+class UnknownRecord(StorageError):
+    """There is no quote or negotiation with that id."""
+
+    def __init__(self, noun: str, record_id: str) -> None:
+        super().__init__(f"there is no {noun} {record_id!r}: `list` shows those there are")
+        self.record_id = record_id
+
+
+class QuoteNotPending(StorageError):
+    """Only a pending quote can be started; nothing was changed."""
+
+    def __init__(self, quote_id: str, status: str) -> None:
+        super().__init__(f"quote {quote_id} is {status}, and only a pending one can be started")
+        self.quote_id = quote_id
+        self.status = status
+
+
+class NegotiationNotActive(StorageError):
+    """The negotiation has ended, so nothing more can be saved in it."""
+
+    def __init__(self, negotiation_id: str, status: str) -> None:
+        super().__init__(f"negotiation {negotiation_id} has ended: {status}")
+        self.negotiation_id = negotiation_id
+
+
+class SequenceConflict(StorageError):
+    """Another message is already saved under that number, or the one before it is missing."""
+
+    def __init__(self, negotiation_id: str, seq: int, expected: int) -> None:
+        super().__init__(f"{negotiation_id}: message {seq} does not fit, {expected} is next")
+        self.negotiation_id = negotiation_id
+        self.seq = seq
+
+
+class StaleAgreement(StorageError):
+    """The terms of an accept are not those of the offer that it names, as saved."""
+
+    def __init__(self, negotiation_id: str, accepts_seq: int | None) -> None:
+        super().__init__(f"{negotiation_id}: message {accepts_seq} does not offer those terms")
+        self.negotiation_id = negotiation_id
+
+
+class DatabaseUnusable(StorageError):
+    """The file can't be used as our database; it was left as it is."""

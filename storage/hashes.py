@@ -1,0 +1,80 @@
+"""The hash chain: what makes damage and careless edits visible.
+
+Each message's hash covers its columns and the hash before it, the first one `brief_hash`, which
+covers all that was stored when the negotiation was created. A forger who can write the file can
+also write new hashes: this is no signature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+QUOTE_BRIEF = ("id", "currency", "notes", "priorities", "lines", "payment_options", "mandate")
+NEGOTIATION_BRIEF = (
+    "id",
+    "quote_id",
+    "supplier_id",
+    "supplier",
+    "rivals",
+    "rules",
+    "automatic",
+    "brand_negotiator",
+    "supplier_negotiator",
+    "created_at",
+)
+MESSAGE_BODY = (
+    "negotiation_id",
+    "seq",
+    "sender",
+    "content",
+    "move",
+    "terms",
+    "accepts_seq",
+    "origin",
+    "created_at",
+)
+NEGOTIATION_STATE = (
+    "id",
+    "quote_id",
+    "supplier_id",
+    "status",
+    "reason",
+    "rounds",
+    "agreed_terms",
+    "last_error",
+    "mandate",
+    "message_count",
+    "last_hash",
+    "last_message_at",
+    "brief_hash",
+    "created_at",
+    "ended_at",
+)
+"""What `row_hash` covers; the columns of the brief are covered through `brief_hash`."""
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: equal values are equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _digest(*values: Any) -> str:
+    return hashlib.sha256(canonical(values).encode()).hexdigest()
+
+
+def brief_hash(quote: Mapping[str, Any], negotiation: Mapping[str, Any]) -> str:
+    """The hash over all that was stored at creation, from the rows' columns."""
+    return _digest([quote[c] for c in QUOTE_BRIEF], [negotiation[c] for c in NEGOTIATION_BRIEF])
+
+
+def message_hash(previous: str, message: Mapping[str, Any]) -> str:
+    """The hash of a message row after the hash before it."""
+    return _digest(previous, [message[c] for c in MESSAGE_BODY])
+
+
+def row_hash(negotiation: Mapping[str, Any]) -> str:
+    """The hash over a negotiation's changing columns."""
+    return _digest([negotiation[c] for c in NEGOTIATION_STATE])

@@ -1,0 +1,80 @@
+"""Money: decimal amounts with a currency's decimals, never binary fractions."""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainSerializer
+
+TWO_DECIMALS = """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN
+BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS
+GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL
+MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP
+PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT
+TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW"""
+NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"
+THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
+
+DECIMALS = {
+    **dict.fromkeys(TWO_DECIMALS.split(), 2),
+    **dict.fromkeys(NO_DECIMALS.split(), 0),
+    **dict.fromkeys(THREE_DECIMALS.split(), 3),
+}
+"""How many decimals an amount in each currency has (ISO 4217)."""
+
+_PLAIN_NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
+"""Longer ones are a slip of the hand, or a hostile answer."""
+
+
+def read_amount(raw: object) -> Decimal:
+    """Read a plain, finite, non-negative decimal number.
+
+    Args:
+        raw: A Decimal, a whole number, or text such as `"6.40"`. A float is refused, because it
+            has already lost what was written.
+
+    Raises:
+        ValueError: It is anything else; the text says what was expected.
+    """
+    if isinstance(raw, Decimal):
+        raw = format(raw, "f") if raw.is_finite() else str(raw)
+    elif isinstance(raw, int) and not isinstance(raw, bool):
+        raw = str(raw)
+    if not isinstance(raw, str) or not _PLAIN_NUMBER.fullmatch(raw):
+        raise ValueError(f'expected a plain number as text, such as "6.40", not {str(raw)[:40]!r}')
+    return Decimal(raw)
+
+
+Amount = Annotated[
+    Decimal, BeforeValidator(read_amount), PlainSerializer(str, return_type=str, when_used="json")
+]
+"""A Decimal that is read strictly and written as text."""
+
+
+def tick(currency: str) -> Decimal:
+    """The smallest step of a price in this currency: 0.01 for USD, 1 for JPY."""
+    return Decimal(1).scaleb(-DECIMALS[currency])
+
+
+def in_currency(amount: Decimal, currency: str) -> Decimal:
+    """Write an amount with exactly the currency's decimals.
+
+    Raises:
+        ValueError: It has more decimals than the currency.
+    """
+    exact = amount.quantize(tick(currency))
+    if exact != amount:
+        raise ValueError(f"{amount} has more than the {DECIMALS[currency]} decimals of {currency}")
+    return exact
+
+
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """Round a computed amount, such as a total, half up to the currency's decimals."""
+    return amount.quantize(tick(currency), rounding=ROUND_HALF_UP)
+
+
+def money_words(amount: Decimal, currency: str) -> str:
+    """An amount as people read it: `USD 12,400.00`."""
+    return f"{currency} {amount:,f}"

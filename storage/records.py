@@ -1,0 +1,446 @@
+"""The nouns, as they are on disk and in memory: frozen records without behaviour of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, NewType
+
+from pydantic import (
+    AliasChoices,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_serializer,
+    model_validator,
+)
+
+from storage.money import Amount, rounded
+from storage.terms.kind import Record, Side, TermBrief, TermValue
+from storage.terms.kinds import KINDS, kind_of
+from storage.terms.payment import Payment
+
+QuoteId = NewType("QuoteId", str)
+"""Text: `q-` and 16 hexadecimal digits."""
+NegotiationId = NewType("NegotiationId", str)
+"""Text: `n-` and 16 hexadecimal digits."""
+SupplierId = NewType("SupplierId", str)
+"""Text from the config, such as `supplier-1`."""
+LineId = NewType("LineId", str)
+"""Text from the quote, unique in it, such as `bottle`."""
+
+UNIT_PRICE = "unit_price"
+PAYMENT = Payment.key
+
+
+def write_time(moment: datetime) -> str:
+    """Write a time as ISO 8601 in UTC with six decimals and `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[datetime, PlainSerializer(write_time, return_type=str, when_used="json")]
+"""An aware time in UTC."""
+
+
+class Sender(StrEnum):
+    """Who said a message."""
+
+    BRAND = "brand"
+    SUPPLIER = "supplier"
+    USER = "user"
+
+
+class Move(StrEnum):
+    """What a message does."""
+
+    OFFER = "offer"
+    ACCEPT = "accept"
+    WALK_AWAY = "walk_away"
+    TALK = "talk"
+
+
+class Origin(StrEnum):
+    """Who worded a message: a model's words are never mistaken for another's."""
+
+    TACTICS = "tactics"
+    MISTRAL = "mistral"
+    NARRATED = "narrated"
+    SCRIPT = "script"
+    PERSON = "person"
+    FALLBACK = "fallback"
+
+
+class QuoteStatus(StrEnum):
+    """Where a quote stands."""
+
+    PENDING = "pending"
+    NEGOTIATING = "negotiating"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class NegotiationStatus(StrEnum):
+    """Where a negotiation stands; `completed` means agreed."""
+
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    IMPASSE = "impasse"
+
+
+class Reason(StrEnum):
+    """Why a negotiation ended in impasse."""
+
+    WALK_AWAY = "walk_away"
+    MAX_ROUNDS = "max_rounds"
+    NO_PROGRESS = "no_progress"
+    BUDGET = "budget"
+    USER_ENDED = "user_ended"
+    CANCELLED = "cancelled"
+
+
+class Line(Record):
+    """One product of a quote."""
+
+    id: LineId = Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    product: str = Field(min_length=1, max_length=200)
+    quantity: Amount
+    """In `unit`; 0 is allowed for a line whose price is only asked."""
+    unit: str = Field(default="pcs", min_length=1, max_length=20)
+
+
+class Priorities(Record):
+    """How the brand weighs its wishes; the four sum to 100."""
+
+    quality: int = Field(default=25, ge=0, le=100)
+    cost: int = Field(default=25, ge=0, le=100)
+    lead_time: int = Field(default=25, ge=0, le=100)
+    payment_terms: int = Field(default=25, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _sum_to_100(self) -> Priorities:
+        total = self.quality + self.cost + self.lead_time + self.payment_terms
+        if total != 100:
+            raise ValueError(f"the four priorities must sum to 100, not {total}")
+        return self
+
+
+class Terms(Record):
+    """What an offer says: a unit price per line, and a value for each other kind of term.
+
+    The other kinds are fields of their own in JSON and in Python: `terms.lead_time_days`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, TermValue]
+
+    unit_prices: dict[LineId, Amount]
+
+    def __getitem__(self, key: str) -> TermValue:
+        """The value of one of the other kinds."""
+        return self.__pydantic_extra__[key]
+
+    @property
+    def others(self) -> Mapping[str, TermValue]:
+        """The values of the kinds beside the unit prices."""
+        return self.__pydantic_extra__
+
+
+class Request(Record):
+    """The public part of a quote: all that its suppliers may read."""
+
+    currency: str
+    lines: tuple[Line, ...]
+    notes: str
+    payment_options: tuple[str, ...]
+
+    def line_total(self, line: Line, unit_price: Decimal) -> Decimal:
+        """Quantity times price, in the quote's currency."""
+        return rounded(line.quantity * unit_price, self.currency)
+
+    def total(self, terms: Terms) -> Decimal:
+        """The sum of all lines, in the quote's currency."""
+        lines = (self.line_total(line, terms.unit_prices[line.id]) for line in self.lines)
+        return sum(lines, rounded(Decimal(0), self.currency))
+
+    def permits(self, key: str, value: TermValue) -> bool:
+        """Whether an offer may carry this value: a payment must be one of the options."""
+        return key != PAYMENT or value in self.payment_options
+
+    @property
+    def quantity(self) -> Decimal:
+        """The units of all lines together; above 0."""
+        return sum((line.quantity for line in self.lines), Decimal(0))
+
+
+class PriceRange(Record):
+    """What a side wants for a line and where it stops; a supplier's list and floor price."""
+
+    target: Amount = Field(validation_alias=AliasChoices("target", "list"))
+    limit: Amount = Field(validation_alias=AliasChoices("limit", "floor"))
+
+    def check(self, side: Side) -> None:
+        """Raise ValueError when the limit lies on the wrong side of the target."""
+        if side is Side.BRAND and self.limit < self.target:
+            raise ValueError(f"the limit {self.limit} must not be below the target {self.target}")
+        if side is Side.SUPPLIER and self.limit > self.target:
+            raise ValueError(f"the floor {self.limit} is above the list price {self.target}")
+
+    def allows(self, price: Decimal, side: Side) -> bool:
+        """Whether a price keeps the side's hard limit."""
+        return price <= self.limit if side is Side.BRAND else price >= self.limit
+
+
+class Mandate(Record):
+    """A side's private brief: for each line and each kind of term, its target and its limit.
+
+    In JSON its keys are those of limits everywhere: `<line id>.unit_price`, `lead_time_days`,
+    `payment`; `unit_price` alone is understood where a quote has one line.
+    """
+
+    prices: dict[LineId, PriceRange]
+    terms: dict[str, TermBrief]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_keys(cls, raw: Any) -> Any:
+        if not isinstance(raw, Mapping) or set(raw) == {"prices", "terms"}:
+            return raw
+        prices: dict[str, Any] = {}
+        terms: dict[str, Any] = {}
+        for key, value in raw.items():
+            line_id, _, last = str(key).rpartition(".")
+            if last == UNIT_PRICE:
+                prices[line_id] = value
+            elif key in {kind.key for kind in KINDS}:
+                terms[key] = _read_brief(key, value)
+            else:
+                raise ValueError(f"unknown key {key!r}: write {', '.join(limit_keys())}")
+        return {"prices": prices, "terms": terms}
+
+    @model_serializer(mode="plain")
+    def _write_keys(self) -> dict[str, Any]:
+        prices = {
+            f"{line_id}.{UNIT_PRICE}": {"target": str(p.target), "limit": str(p.limit)}
+            for line_id, p in self.prices.items()
+        }
+        return prices | {k.key: k.write_brief(self.terms[k.key]) for k in KINDS}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Mandate:
+        missing = [kind.key for kind in KINDS if kind.key not in self.terms]
+        if missing:
+            raise ValueError(f"it says nothing about {', '.join(missing)}")
+        return self
+
+
+def limit_keys() -> list[str]:
+    """How limits are named, for error messages."""
+    return [f"<line id>.{UNIT_PRICE}", *(kind.key for kind in KINDS)]
+
+
+def _read_brief(key: str, raw: object) -> TermBrief:
+    try:
+        brief: TermBrief = kind_of(key).read_brief(raw)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+    return brief
+
+
+class Style(Record):
+    """How a side bargains and sounds when tactics speak for it; what is None is tactics' choice."""
+
+    hard: float | None = Field(default=None, gt=0, le=5)
+    """β of the slowest concession that it makes: below 1 it holds out, above 1 it gives early."""
+    soft: float | None = Field(default=None, gt=0, le=5)
+    """β of the fastest concession that it makes when the other side gives."""
+    reciprocity: float = Field(default=1.0, ge=0, le=3)
+    """γ: how much of a counterpart's gain it gives back."""
+    reserve: float = Field(default=0.10, ge=0, lt=1)
+    """φ: the share of its span that it never offers away."""
+    voice: str = "plain"
+
+
+class SupplierProfile(Record):
+    """What everybody may know of a supplier."""
+
+    id: SupplierId = Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    name: str = Field(min_length=1, max_length=80)
+    quality: float = Field(ge=0, le=5)
+    """The brand's rating of what it delivers, 0 to 5."""
+    about: str = Field(default="", max_length=500)
+
+
+class SupplierPrivate(Record):
+    """What only the supplier's own agent sees."""
+
+    prices: dict[str, PriceRange]
+    """By product: list and floor price."""
+    terms: dict[str, TermBrief]
+    style: Style = Style()
+    negotiator: str | None = None
+    """Who speaks for this supplier, by name; None takes the config's choice for suppliers."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_keys(cls, raw: Any) -> Any:
+        if not isinstance(raw, Mapping) or "terms" in raw:
+            return raw
+        rest = dict(raw)
+        briefs = {k.key: _read_brief(k.key, rest.pop(k.key)) for k in KINDS if k.key in rest}
+        return rest | {"terms": briefs}
+
+    @model_validator(mode="after")
+    def _complete(self) -> SupplierPrivate:
+        for product, prices in self.prices.items():
+            try:
+                prices.check(Side.SUPPLIER)
+            except ValueError as error:
+                raise ValueError(f"prices.{product}: {error}") from None
+        for kind in KINDS:
+            if kind.key not in self.terms:
+                raise ValueError(f"it says nothing about {kind.key}")
+            kind.check_brief(self.terms[kind.key], Side.SUPPLIER)
+        return self
+
+    @model_serializer(mode="plain")
+    def _write_keys(self) -> dict[str, Any]:
+        prices = {p: {"list": str(r.target), "floor": str(r.limit)} for p, r in self.prices.items()}
+        briefs = {kind.key: kind.write_brief(self.terms[kind.key]) for kind in KINDS}
+        style = self.style.model_dump(mode="json")
+        return {"prices": prices, **briefs, "style": style, "negotiator": self.negotiator}
+
+
+class Supplier(SupplierProfile):
+    """Who is asked: a public profile, and a private side."""
+
+    currency: str
+    """Of its prices; a quote in another one can't ask it."""
+    private: SupplierPrivate
+
+    @property
+    def profile(self) -> SupplierProfile:
+        """The public part alone."""
+        return SupplierProfile(id=self.id, name=self.name, quality=self.quality, about=self.about)
+
+    def mandate_for(self, lines: tuple[Line, ...]) -> Mandate:
+        """The supplier's mandate in a quote with these lines, all of whose products it prices."""
+        prices = {line.id: self.private.prices[line.product] for line in lines}
+        return Mandate(prices=prices, terms=self.private.terms)
+
+
+class Rules(Record):
+    """What a negotiation is bound by from its first message to its last."""
+
+    max_rounds: int = Field(default=10, ge=1, le=10_000)
+    """After so many supplier messages the brand has one closing move."""
+    no_progress_rounds: int | None = Field(default=None, ge=0)
+    """Rounds without progress before both sides are told it is final; 0 switches it off."""
+    move_timeout_s: float = Field(default=60.0, gt=0, le=86_400)
+    """Seconds that a negotiator may take for one move."""
+    draft_retries: int = Field(default=2, ge=0, le=20)
+    """How often a move that failed is asked for again before the negotiation is parked."""
+    retry_pause_s: float = Field(default=0.2, ge=0, le=600)
+    """Seconds before the first such retry; each further one waits twice as long."""
+
+    @property
+    def patience_rounds(self) -> int:
+        """`no_progress_rounds`, or its default max(3, max_rounds ÷ 2)."""
+        if self.no_progress_rounds is None:
+            return max(3, self.max_rounds // 2)
+        return self.no_progress_rounds
+
+
+class Quote(Record):
+    """The brand's request, as saved."""
+
+    id: QuoteId
+    status: QuoteStatus
+    currency: str
+    notes: str
+    priorities: Priorities
+    lines: tuple[Line, ...]
+    suppliers: tuple[SupplierId, ...]
+    """Who is asked."""
+    brought: tuple[Supplier, ...]
+    """Those of them that the quote itself describes; the config describes the others."""
+    payment_options: tuple[str, ...]
+    mandate: Mandate
+    automatic: bool
+    created_at: Moment
+    completed_at: Moment | None
+
+    @property
+    def request(self) -> Request:
+        """The part that suppliers may read."""
+        return Request(
+            currency=self.currency,
+            lines=self.lines,
+            notes=self.notes,
+            payment_options=self.payment_options,
+        )
+
+
+class Ending(Record):
+    """How a negotiation ends."""
+
+    status: NegotiationStatus
+    reason: Reason | None
+    agreed_terms: Terms | None
+
+
+class Entry(Record):
+    """A message before it is saved."""
+
+    negotiation_id: NegotiationId
+    seq: int
+    sender: Sender
+    content: str
+    move: Move | None
+    """None for a person's message."""
+    terms: Terms | None
+    """What is offered, or what is accepted."""
+    accepts_seq: int | None
+    """The seq of the offer that an accept takes."""
+    origin: Origin
+
+
+class Message(Entry):
+    """One saved entry of a conversation; `seq` counts from 1."""
+
+    id: int
+    created_at: Moment
+    hash: str
+    """SHA-256 over its columns and the hash before it, in hexadecimal."""
+
+
+class Negotiation(Record):
+    """One quote with one supplier, as saved, with all that its later moves depend on."""
+
+    id: NegotiationId
+    quote_id: QuoteId
+    supplier_id: SupplierId
+    status: NegotiationStatus
+    reason: Reason | None
+    rounds: int
+    """The supplier's messages so far."""
+    agreed_terms: Terms | None
+    last_error: str | None
+    """Why it is parked; None when it is not."""
+    supplier: Supplier
+    mandate: Mandate
+    """The brand's, with the limits that are in force."""
+    rivals: tuple[str, ...]
+    """The names of the other suppliers of the quote, which must not be told to this one."""
+    rules: Rules
+    automatic: bool
+    brand_negotiator: str
+    supplier_negotiator: str
+    message_count: int
+    last_hash: str
+    last_message_at: Moment | None
+    brief_hash: str
+    row_hash: str
+    created_at: Moment
+    ended_at: Moment | None

@@ -1,0 +1,343 @@
+"""The one door to the database.
+
+Reads open a connection of their own and never wait for the writer. What changes negotiations and
+messages is called by one thread only, inside `transaction()`, each change inside `savepoint()`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import peewee
+from peewee import Model, SqliteDatabase
+
+from storage import migrations
+from storage.errors import (
+    DatabaseUnusable,
+    NegotiationNotActive,
+    QuoteNotPending,
+    SequenceConflict,
+    StaleAgreement,
+    UnknownRecord,
+)
+from storage.hashes import NEGOTIATION_STATE, brief_hash, message_hash, row_hash
+from storage.records import (
+    Ending,
+    Entry,
+    Message,
+    Move,
+    Negotiation,
+    NegotiationId,
+    NegotiationStatus,
+    Quote,
+    QuoteId,
+    QuoteStatus,
+    Sender,
+    write_time,
+)
+from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, to_json, to_row
+
+PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
+BUSY_TIMEOUT_S = 5.0
+"""How long a statement waits for another process's transaction."""
+
+ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
+"""What makes two messages with the same seq the same."""
+
+
+def utc_now() -> datetime:
+    """The time, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """A message that is saved, and whether saving it completed the quote."""
+
+    message: Message
+    quote_completed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All that is on disk of one negotiation."""
+
+    quote: Quote
+    negotiation: Negotiation
+    messages: tuple[Message, ...]
+
+
+class Store:
+    """A database that is open, checked and at the newest version."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
+        """Open the database, and make it if there is none.
+
+        Args:
+            path: The SQLite file; its folder must exist. Only its owner may read it.
+            clock: Tells the time of messages, in UTC.
+
+        Raises:
+            DatabaseUnusable: The file is not ours, newer than us, or can't be opened.
+        """
+        self.path = path
+        self._clock = clock
+        self._database = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S)
+        try:
+            _make_owner_only(path)
+            # WAL is a change of the file, so a file that is not ours must be found out before
+            with SqliteDatabase(str(path), timeout=BUSY_TIMEOUT_S) as plain:
+                migrations.check(plain)
+            with self.connection():
+                migrations.migrate(self._database)
+        except (OSError, peewee.DatabaseError) as error:
+            raise DatabaseUnusable(f"can't use {path} as the database: {error}") from error
+
+    # Reading
+
+    def quotes(self) -> list[Quote]:
+        """All quotes, oldest first."""
+        rows = self._rows(QuoteRow.select().order_by(QuoteRow.created_at, QuoteRow.id))
+        return [from_row(Quote, row) for row in rows]
+
+    def quote(self, quote_id: QuoteId) -> Quote:
+        """One quote, or UnknownRecord."""
+        rows = self._rows(QuoteRow.select().where(QuoteRow.id == quote_id))
+        if not rows:
+            raise UnknownRecord("quote", quote_id)
+        return from_row(Quote, rows[0])
+
+    def negotiations(self, quote_id: QuoteId) -> list[Negotiation]:
+        """A quote's negotiations in the order of its suppliers, none while it is pending."""
+        order = {supplier: place for place, supplier in enumerate(self.quote(quote_id).suppliers)}
+        rows = self._rows(NegotiationRow.select().where(NegotiationRow.quote_id == quote_id))
+        found = [from_row(Negotiation, row) for row in rows]
+        return sorted(found, key=lambda negotiation: order[negotiation.supplier_id])
+
+    def negotiation(self, negotiation_id: NegotiationId) -> Negotiation:
+        """One negotiation, or UnknownRecord."""
+        rows = self._rows(NegotiationRow.select().where(NegotiationRow.id == negotiation_id))
+        if not rows:
+            raise UnknownRecord("negotiation", negotiation_id)
+        return from_row(Negotiation, rows[0])
+
+    def messages(self, negotiation_id: NegotiationId) -> list[Message]:
+        """A negotiation's messages by seq, or UnknownRecord."""
+        self.negotiation(negotiation_id)
+        query = MessageRow.select().where(MessageRow.negotiation_id == negotiation_id)
+        return [from_row(Message, row) for row in self._rows(query.order_by(MessageRow.seq))]
+
+    def load(self, negotiation_id: NegotiationId) -> Loaded:
+        """All of a negotiation, as of one instant."""
+        with self.connection(), self._database.atomic():
+            negotiation = self.negotiation(negotiation_id)
+            quote = self.quote(negotiation.quote_id)
+            return Loaded(quote, negotiation, tuple(self.messages(negotiation_id)))
+
+    # Writing
+
+    def add_quote(self, quote: Quote) -> None:
+        """Save a new quote, from any thread."""
+        with self.connection(), self.transaction():
+            QuoteRow.insert(to_row(quote)).bind(self._database).execute()
+
+    def connection(self) -> AbstractContextManager[Any]:
+        """Keep this thread's connection open; nested uses share it, the outermost closes it."""
+        return self._database.connection_context()
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """One IMMEDIATE transaction: committed and synced to disk on leaving it without error."""
+        return self._database.atomic("IMMEDIATE")
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """Inside a transaction: what fails in here is undone alone."""
+        return self._database.atomic()
+
+    def open_negotiations(self, quote_id: QuoteId, negotiations: Iterable[Negotiation]) -> Quote:
+        """Take a quote from pending to negotiating, with all its negotiations.
+
+        Raises:
+            UnknownRecord: There is no such quote.
+            QuoteNotPending: It was started before, or is over.
+        """
+        quote = self.quote(quote_id)
+        if quote.status is not QuoteStatus.PENDING:
+            raise QuoteNotPending(quote_id, quote.status)
+        quote_row = to_row(quote)
+        for negotiation in negotiations:
+            row = to_row(negotiation)
+            row["brief_hash"] = row["last_hash"] = brief_hash(quote_row, row)
+            row["row_hash"] = row_hash(row)
+            NegotiationRow.insert(row).bind(self._database).execute()
+        self._set_quote(quote_id, status=QuoteStatus.NEGOTIATING)
+        return self.quote(quote_id)
+
+    def append(self, entry: Entry, ending: Ending | None = None) -> Appended:
+        """Save the next message of a negotiation, with its ending where it closes it.
+
+        The same message again changes nothing and is answered as the first time.
+
+        Raises:
+            UnknownRecord: There is no such negotiation.
+            SequenceConflict: Another message has its seq, or the one before is missing.
+            NegotiationNotActive: The negotiation has ended.
+            StaleAgreement: An accept's terms are not those of the offer that it names.
+        """
+        state = self._state(entry.negotiation_id)
+        if 0 < entry.seq <= state["message_count"]:
+            return self._said_before(entry, state)
+        if state["status"] != NegotiationStatus.ACTIVE:
+            raise NegotiationNotActive(entry.negotiation_id, state["status"])
+        if entry.seq != state["message_count"] + 1:
+            raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
+        row = entry.model_dump(mode="json")
+        row["terms"] = to_json(row["terms"])
+        if entry.move is Move.ACCEPT:
+            self._check_agreement(row)
+        # times never run backwards in a negotiation, whatever the machine's clock does
+        row["created_at"] = max(write_time(self._clock()), state["last_message_at"] or "")
+        row["hash"] = message_hash(state["last_hash"], row)
+        message_id = self._run(INSERT_MESSAGE, [row[column] for column in MESSAGE_COLUMNS])
+        changes = {
+            "message_count": entry.seq,
+            "rounds": state["rounds"] + (entry.sender is Sender.SUPPLIER),
+            "last_hash": row["hash"],
+            "last_message_at": row["created_at"],
+        }
+        completed = self._change(state, changes, ending, at=row["created_at"])
+        return Appended(from_row(Message, {**row, "id": message_id.lastrowid}), completed)
+
+    def end(self, negotiation_id: NegotiationId, ending: Ending) -> bool:
+        """End a negotiation without a further message.
+
+        Returns:
+            Whether that completed the quote.
+
+        Raises:
+            UnknownRecord: There is no such negotiation.
+            NegotiationNotActive: It has ended before.
+        """
+        state = self._active(negotiation_id)
+        now = max(write_time(self._clock()), state["last_message_at"] or "")
+        return self._change(state, {}, ending, at=now)
+
+    def park(self, negotiation_id: NegotiationId, error: str) -> None:
+        """Note why nothing moves an active negotiation any more.
+
+        Raises:
+            UnknownRecord: There is no such negotiation.
+            NegotiationNotActive: It has ended.
+        """
+        self._change(self._active(negotiation_id), {"last_error": error}, None, at="")
+
+    # How
+
+    def _rows(self, query: Any) -> list[Any]:
+        with self.connection():
+            return list(query.bind(self._database).dicts())
+
+    def _run(self, sql: str, values: Sequence[Any]) -> Any:
+        cursor: Any = self._database.execute_sql(sql, values)  # type: ignore[no-untyped-call]
+        return cursor
+
+    def _state(self, negotiation_id: NegotiationId) -> dict[str, Any]:
+        row = self._run(SELECT_STATE, [negotiation_id]).fetchone()
+        if row is None:
+            raise UnknownRecord("negotiation", negotiation_id)
+        return dict(zip(NEGOTIATION_STATE, row, strict=True))
+
+    def _active(self, negotiation_id: NegotiationId) -> dict[str, Any]:
+        state = self._state(negotiation_id)
+        if state["status"] != NegotiationStatus.ACTIVE:
+            raise NegotiationNotActive(negotiation_id, state["status"])
+        return state
+
+    def _said_before(self, entry: Entry, state: Mapping[str, Any]) -> Appended:
+        query = MessageRow.select().where(
+            (MessageRow.negotiation_id == entry.negotiation_id) & (MessageRow.seq == entry.seq)
+        )
+        saved = from_row(Message, self._rows(query)[0])
+        if any(getattr(saved, column) != getattr(entry, column) for column in ENTRY_BODY):
+            raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
+        ended = state["status"] != NegotiationStatus.ACTIVE
+        last = entry.seq == state["message_count"]
+        completed = ended and last and self.quote(state["quote_id"]).completed_at is not None
+        return Appended(saved, completed)
+
+    def _check_agreement(self, accept: Mapping[str, Any]) -> None:
+        key = [accept["negotiation_id"], accept["accepts_seq"], Move.OFFER.value]
+        offered = self._run(SELECT_OFFER, key).fetchone()
+        if offered is None or offered[0] != accept["terms"]:
+            raise StaleAgreement(accept["negotiation_id"], accept["accepts_seq"])
+
+    def _change(
+        self, state: dict[str, Any], changes: Mapping[str, Any], ending: Ending | None, *, at: str
+    ) -> bool:
+        state |= changes
+        if ending is not None:
+            state |= {"status": ending.status.value, "ended_at": at, "last_error": None}
+            state["reason"] = ending.reason and ending.reason.value
+            terms = ending.agreed_terms
+            state["agreed_terms"] = to_json(terms and terms.model_dump(mode="json"))
+        state["row_hash"] = row_hash(state)
+        self._run(UPDATE_STATE, [*(state[column] for column in STATE_CHANGES), state["id"]])
+        return ending is not None and self._complete_quote(state["quote_id"], at)
+
+    def _complete_quote(self, quote_id: QuoteId, at: str) -> bool:
+        active = NegotiationRow.select().where(
+            (NegotiationRow.quote_id == quote_id)
+            & (NegotiationRow.status == NegotiationStatus.ACTIVE.value)
+        )
+        if active.bind(self._database).exists():
+            return False
+        return self._set_quote(quote_id, status=QuoteStatus.COMPLETED, completed_at=at)
+
+    def _set_quote(self, quote_id: QuoteId, **changes: str) -> bool:
+        # a cancelled quote stays cancelled
+        query = QuoteRow.update(changes).where(
+            (QuoteRow.id == quote_id) & (QuoteRow.status != QuoteStatus.CANCELLED.value)
+        )
+        return bool(query.bind(self._database).execute())
+
+
+def _make_owner_only(path: Path) -> None:
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _columns(table: type[Model], names: Iterable[str]) -> list[Any]:
+    return [getattr(table, name) for name in names]
+
+
+# The statements of the hot path, prepared once: peewee takes longer to write them than SQLite to
+# run them.
+MESSAGE_COLUMNS = tuple(f for f in MessageRow._meta.sorted_field_names if f != "id")
+STATE_CHANGES = tuple(
+    f
+    for f in NegotiationRow._meta.sorted_field_names  # the order in which peewee writes an UPDATE
+    if f == "row_hash" or f in NEGOTIATION_STATE[3:]
+)
+INSERT_MESSAGE = MessageRow.insert_many(
+    [[None] * len(MESSAGE_COLUMNS)], fields=_columns(MessageRow, MESSAGE_COLUMNS)
+).sql()[0]
+SELECT_STATE = (
+    NegotiationRow.select(*_columns(NegotiationRow, NEGOTIATION_STATE))
+    .where(NegotiationRow.id == "")
+    .sql()[0]
+)
+SELECT_OFFER = (
+    MessageRow.select(MessageRow.terms)
+    .where((MessageRow.negotiation_id == "") & (MessageRow.seq == 0) & (MessageRow.move == "offer"))
+    .sql()[0]
+)
+UPDATE_STATE = (
+    NegotiationRow.update(dict.fromkeys(_columns(NegotiationRow, STATE_CHANGES)))
+    .where(NegotiationRow.id == "")
+    .sql()[0]
+)
