@@ -1,0 +1,50 @@
+"""What callers of the face can meet, and what a negotiator may raise.
+
+ParleyError
+├── ConfigError      the config has mistakes; all of them are listed
+├── QuoteError       the quote has mistakes; all of them are listed
+├── SystemHalted     nothing can be saved any more, so nobody may speak
+├── SystemStopped    the system was stopped before it could answer
+└── NegotiatorError  no move could be made
+What the database refuses is in `storage.errors`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ParleyError(Exception):
+    """The root of our own errors."""
+
+
+class InputError(ParleyError):
+    """Something that a person wrote can't be used; nothing was changed."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+        """One line each: the field, what is wrong, what to do."""
+
+
+class ConfigError(InputError):
+    """The config has mistakes."""
+
+
+class QuoteError(InputError):
+    """The quote has mistakes."""
+
+
+class SystemHalted(ParleyError):
+    """Nothing can be saved any more, so nobody may speak; what is saved is safe."""
+
+
+class SystemStopped(ParleyError):
+    """The system was stopped before it could answer."""
+
+
+class NegotiatorError(ParleyError):
+    """A negotiator could not make a move."""
+
+    retryable = True
+    """Whether asking again may help."""

@@ -1,0 +1,1 @@
+"""The rules of a negotiation, pure: no thread, no clock, no database."""

@@ -1,0 +1,111 @@
+"""What each side may see: all that a negotiator ever gets (rule 7).
+
+A view holds this negotiation only. `SupplierView` has no field for the brand's mandate or
+priorities, for a person's messages, or for another supplier.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from actors.mechanism.conversation import (
+    Conversation,
+    PublicMessage,
+    Received,
+    StandingOffer,
+)
+from actors.mechanism.moves import legal_moves
+from actors.mechanism.utility import Utility
+from storage.records import (
+    Mandate,
+    Move,
+    Priorities,
+    Request,
+    Style,
+    SupplierProfile,
+)
+from storage.terms.kind import Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What both sides see of a negotiation, each from its own place."""
+
+    request: Request
+    supplier: SupplierProfile
+    """The public profile of the supplier in this negotiation."""
+    mandate: Mandate
+    """The viewer's own."""
+    style: Style
+    """How the viewer bargains and sounds."""
+    utility: Utility
+    """What terms are worth to the viewer."""
+    messages: tuple[PublicMessage, ...]
+    own_offer: StandingOffer | None
+    their_offer: StandingOffer | None
+    """What an accept would take."""
+    received: Received | None
+    """What the viewer remembers of the counterpart's offers."""
+    own_messages: int
+    """How many messages the viewer has sent."""
+    rounds: int
+    max_rounds: int
+    moves_left: int
+    """The viewer's own, this one included."""
+    final: bool
+    """Whether it ends unless this round brings progress."""
+    legal_moves: tuple[Move, ...]
+    refused: str | None
+    """Why the viewer's draft was just sent back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandView(View):
+    """What the brand's negotiator sees; `messages` holds the person's too."""
+
+    priorities: Priorities
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplierView(View):
+    """What a supplier's negotiator sees."""
+
+
+BRAND_STYLE = Style()
+
+
+def view_for(
+    conversation: Conversation, side: Side, refused: str | None = None
+) -> BrandView | SupplierView:
+    """What a side sees when it is asked for its next move."""
+    own, theirs = conversation.stance(side), conversation.stance(side.other)
+    negotiation = conversation.negotiation
+    shared: dict[str, Any] = {
+        "request": conversation.request,
+        "supplier": conversation.profile,
+        "mandate": own.mandate,
+        "utility": own.utility,
+        "own_offer": own.standing,
+        "their_offer": theirs.standing,
+        "received": own.received,
+        "own_messages": own.messages,
+        "rounds": conversation.rounds,
+        "max_rounds": negotiation.rules.max_rounds,
+        "moves_left": conversation.moves_left(side),
+        "final": conversation.is_final,
+        "legal_moves": legal_moves(conversation, side),
+        "refused": refused,
+    }
+    if side is Side.BRAND:
+        return BrandView(
+            **shared,
+            messages=conversation.heard_by_brand,
+            style=BRAND_STYLE,
+            priorities=conversation.quote.priorities,
+        )
+    return SupplierView(
+        **shared,
+        messages=conversation.heard_by_supplier,
+        style=negotiation.supplier.private.style,
+    )
