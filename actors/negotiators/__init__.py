@@ -1,0 +1,1 @@
+"""Who decides the next move: the seam, and one file per negotiator."""

@@ -1,0 +1,82 @@
+"""Who speaks for whom in one system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.config import Config
+from actors.errors import ConfigError
+from actors.negotiators.catalog import speaker_for, speaker_named
+from actors.negotiators.negotiator import CUSTOM, Speaker
+from storage.records import Supplier, SupplierId
+from storage.terms.kind import Side
+
+
+class Cast:
+    """The speakers of both sides, by the names that negotiations are stored with."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        brand: object = None,
+        suppliers: object = None,
+        pace_s: float = 0.0,
+    ) -> None:
+        """Choose the speakers.
+
+        Args:
+            brand: A name from the catalog, an object with `next_move(view)`, or None for the
+                config's choice.
+            suppliers: One of these for all suppliers, or a mapping from supplier id; who is not in
+                the mapping is spoken for as configured.
+            pace_s: Seconds that an offline negotiator takes for each message.
+
+        Raises:
+            ConfigError: There is no such negotiator.
+        """
+        self._pace_s = pace_s
+        self._named: dict[str, Speaker] = {}
+        chosen = dict(suppliers) if isinstance(suppliers, Mapping) else {}
+        general = None if isinstance(suppliers, Mapping) else suppliers
+        self._brand = self._choose(brand or config.negotiators.brand)
+        self._suppliers = self._choose(general or config.negotiators.suppliers)
+        self._chosen = {supplier: self._choose(who) for supplier, who in chosen.items()}
+        self._is_general = general is not None
+
+    @property
+    def brand_name(self) -> str:
+        """The name of who speaks for the brand."""
+        return self._brand.name
+
+    def supplier_name(self, supplier: Supplier) -> str:
+        """Who speaks for a supplier, by name: the caller's choice, else its own, else all's."""
+        if supplier.id in self._chosen:
+            return self._chosen[supplier.id].name
+        own = supplier.private.negotiator
+        if own is None or self._is_general:
+            return self._suppliers.name
+        return self._choose(own).name
+
+    def speaker(self, side: Side, name: str, supplier_id: SupplierId) -> Speaker:
+        """The speaker with that name in a negotiation with that supplier.
+
+        Raises:
+            ConfigError: It was given as an object once, and is not any more.
+        """
+        if name != CUSTOM:
+            return self._choose(name)
+        given = self._brand
+        if side is Side.SUPPLIER:
+            given = self._chosen.get(supplier_id, self._suppliers)
+        if given.name != CUSTOM:
+            raise ConfigError([f"the {side}'s negotiator was an object: give one again"])
+        return given
+
+    def _choose(self, who: Any) -> Speaker:
+        if not isinstance(who, str):
+            return speaker_for(who)
+        if who not in self._named:
+            self._named[who] = speaker_named(who, pace_s=self._pace_s)
+        return self._named[who]

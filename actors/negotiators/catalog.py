@@ -1,0 +1,57 @@
+"""Negotiators by name: what config, command line and saved negotiations call them."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable
+from typing import Any, cast
+
+from actors.errors import ConfigError
+from actors.mechanism.views import BrandView, SupplierView
+from actors.negotiators.negotiator import CUSTOM, Negotiator, Speaker
+from actors.negotiators.tactics import Tactics
+from storage.records import Origin
+
+NAMES = ("tactics",)
+"""What a config may choose from."""
+
+
+def speaker_named(name: str, *, pace_s: float = 0.0) -> Speaker:
+    """The negotiator with that name.
+
+    Args:
+        pace_s: Seconds that an offline negotiator takes for a message, so that one can watch.
+
+    Raises:
+        ConfigError: There is none with that name.
+    """
+    if name != "tactics":
+        raise ConfigError([f"negotiator {name!r} is unknown: choose {', '.join(NAMES)}"])
+    tactics = cast("Negotiator", Tactics())
+    return Speaker(name, Paced(tactics, pace_s) if pace_s else tactics, Origin.TACTICS, None)
+
+
+def speaker_for(negotiator: object) -> Speaker:
+    """A negotiator given as an object; its refused drafts park the negotiation.
+
+    Raises:
+        ConfigError: It has no `next_move`.
+    """
+    if not callable(getattr(negotiator, "next_move", None)):
+        raise ConfigError([f"{negotiator!r} is no negotiator: it has no next_move(view)"])
+    return Speaker(CUSTOM, cast("Negotiator", negotiator), Origin.SCRIPT, None)
+
+
+class Paced:
+    """Any negotiator, slowed down."""
+
+    def __init__(self, negotiator: Negotiator, pace_s: float) -> None:
+        self._negotiator = negotiator
+        self._pace_s = pace_s
+
+    async def next_move(self, view: BrandView | SupplierView) -> Any:
+        """The other's move, `pace_s` seconds later."""
+        await asyncio.sleep(self._pace_s)
+        move = self._negotiator.next_move(view)
+        return await cast("Awaitable[Any]", move) if inspect.isawaitable(move) else move

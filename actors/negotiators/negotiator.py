@@ -1,0 +1,45 @@
+"""The seam: whatever can look at a view and name a next move can negotiate."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from actors.mechanism.moves import Draft
+from actors.mechanism.views import BrandView, SupplierView
+from storage.records import Origin
+
+CUSTOM = "custom"
+"""The name under which a negotiator is stored that was given as an object."""
+
+Proposal = Draft | Mapping[str, Any]
+"""What a negotiator returns; the rules judge it, so it need not be well-formed."""
+
+
+class Negotiator(Protocol):
+    """Decides the next move of one side; one instance serves all negotiations.
+
+    It keeps nothing between calls: a move is a function of the view. `async def` runs on the loop
+    and must not block it; a plain `def` runs in a thread.
+    """
+
+    def next_move(self, view: BrandView | SupplierView) -> Proposal | Awaitable[Proposal]:
+        """Propose the next move; `view.refused` says why the one before was sent back.
+
+        Raises:
+            NegotiatorError: No move could be made; `retryable` says whether asking again may help.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A negotiator as an agent knows it."""
+
+    name: str
+    negotiator: Negotiator
+    origin: Origin
+    """Whose words its messages are."""
+    fallback: str | None
+    """Who decides when its drafts are refused twice; None parks the negotiation."""
