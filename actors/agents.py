@@ -1,0 +1,141 @@
+"""The two agents, each shared by all negotiations: they ask a negotiator and mail its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Coroutine
+from typing import Any, assert_never
+
+from actors.errors import NegotiatorError
+from actors.mailbox import (
+    AgentMail,
+    CancelDraft,
+    DraftFailed,
+    DraftId,
+    DraftMove,
+    DraftQueued,
+    MoveDrafted,
+)
+from actors.negotiators.cast import Cast
+from actors.negotiators.negotiator import Speaker
+from actors.runtime import LoopActor, Restart, in_thread, say, stepwise
+from storage.records import Origin
+from storage.terms.kind import Side
+
+THREADS = 64
+"""How many plain `def` negotiators of one agent may run at once; the others queue."""
+QUEUE_NEWS_S = 10.0
+"""Seconds between two words about a draft that still queues."""
+LONGEST_ERROR = 300
+"""Characters of a negotiator's error that are kept."""
+
+
+class Agent(LoopActor):
+    """Speaks for one side; each draft is a task of its own, so that none waits for another."""
+
+    side: Side
+
+    def __init__(self, speakers: Cast) -> None:
+        super().__init__()
+        self._cast = speakers
+        self._drafts: dict[DraftId, asyncio.Task[None]] = {}
+        self._threads = asyncio.Semaphore(THREADS)
+
+    def on_receive(self, mail: AgentMail) -> None:
+        """Handle one piece of mail."""
+        match mail:
+            case DraftMove():
+                self._start(mail)
+            case CancelDraft(draft_id=draft_id):
+                self._cancel(draft_id)
+            case Restart():
+                pass  # nothing is lost: the drafts run on, and what failed is asked for again
+            case _:
+                assert_never(mail)
+
+    def on_stop(self) -> None:
+        """Cancel all drafts."""
+        for draft_id in list(self._drafts):
+            self._cancel(draft_id)
+
+    def _start(self, request: DraftMove) -> None:
+        task = self.loop.run(self._draft(request))
+        self._drafts[request.draft_id] = task
+        task.add_done_callback(lambda _: self._drafts.pop(request.draft_id, None))
+
+    def _cancel(self, draft_id: DraftId) -> None:
+        task = self._drafts.pop(draft_id, None)
+        if task is not None:
+            task.cancel()
+
+    async def _draft(self, request: DraftMove) -> None:
+        task = asyncio.current_task()
+        try:
+            answer: MoveDrafted | DraftFailed = await self._answer(request)
+        except BaseException as error:
+            if task is not None and task.cancelling():
+                raise
+            answer = _failure(request, error)
+        say(request.reply_to, answer, self.loop.events)
+
+    async def _answer(self, request: DraftMove) -> MoveDrafted:
+        speaker = self._cast.speaker(self.side, request.negotiator, request.view.supplier.id)
+        if inspect.iscoroutinefunction(speaker.negotiator.next_move):
+            async with asyncio.timeout(request.timeout_s):
+                move = speaker.negotiator.next_move(request.view)
+                proposal = await self._watched(move, speaker)
+        else:
+            proposal = await self._in_thread(request, speaker)
+        return MoveDrafted(
+            draft_id=request.draft_id,
+            proposal=proposal,
+            origin=Origin.FALLBACK if request.is_fallback else speaker.origin,
+            fallback=None if request.is_fallback else speaker.fallback,
+        )
+
+    async def _in_thread(self, request: DraftMove, speaker: Speaker) -> object:
+        await self._queue(request)
+        try:
+            async with asyncio.timeout(request.timeout_s):
+                move = await in_thread(lambda: speaker.negotiator.next_move(request.view))
+                if inspect.iscoroutine(move):
+                    return await self._watched(move, speaker)
+                return move
+        finally:
+            self._threads.release()
+
+    async def _queue(self, request: DraftMove) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self._threads.acquire(), QUEUE_NEWS_S)
+            except TimeoutError:
+                news = DraftQueued(draft_id=request.draft_id)
+                say(request.reply_to, news, self.loop.events)
+            else:
+                return
+
+    async def _watched(self, move: Coroutine[Any, Any, Any], speaker: Speaker) -> object:
+        name = f"{type(speaker.negotiator).__name__}.next_move"
+        return await stepwise(move, lambda seconds: self.loop.held(name, seconds))
+
+
+class BrandAgent(Agent):
+    """Speaks for the brand in all negotiations."""
+
+    side = Side.BRAND
+
+
+class SupplierAgent(Agent):
+    """Answers for each supplier."""
+
+    side = Side.SUPPLIER
+
+
+def _failure(request: DraftMove, error: BaseException) -> DraftFailed:
+    retryable = error.retryable if isinstance(error, NegotiatorError) else True
+    if isinstance(error, TimeoutError) and not str(error):
+        text = f"no move within {request.timeout_s:g} s"
+    else:
+        text = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
+    return DraftFailed(draft_id=request.draft_id, error=text, retryable=retryable)

@@ -1,0 +1,1 @@
+"""What a person sees: outcomes, transcripts, progress."""

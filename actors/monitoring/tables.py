@@ -1,0 +1,122 @@
+"""Outcomes, quotes and transcripts, for a terminal and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from actors.inert import inert
+from storage.money import money_words
+from storage.records import (
+    Message,
+    Negotiation,
+    NegotiationStatus,
+    Quote,
+    Request,
+    Sender,
+    Terms,
+    write_time,
+)
+from storage.terms.kinds import KINDS
+
+STATUS_STYLES = {"completed": "green", "impasse": "yellow", "active": "cyan", "parked": "red"}
+SENDER_STYLES = {Sender.BRAND: "bold cyan", Sender.SUPPLIER: "bold magenta", Sender.USER: "bold"}
+
+
+def is_parked(negotiation: Negotiation) -> bool:
+    """Whether it is active and nothing moves it."""
+    return negotiation.status is NegotiationStatus.ACTIVE and negotiation.last_error is not None
+
+
+def outcomes(quote: Quote, negotiations: Sequence[Negotiation]) -> RenderableType:
+    """A quote's negotiations side by side, in the order of its suppliers: nobody is recommended."""
+    table = Table("supplier", "status", "reason", _right("rounds"), "terms", _right("total"))
+    for negotiation in negotiations:
+        status = "parked" if is_parked(negotiation) else negotiation.status.value
+        agreed = negotiation.agreed_terms
+        table.add_row(
+            Text(inert(negotiation.supplier.name)),
+            Text(status, style=STATUS_STYLES[status]),
+            Text(inert(negotiation.reason or negotiation.last_error or "")),
+            str(negotiation.rounds),
+            Text(terms_text(quote.request, agreed) if agreed else ""),
+            Text(money_words(quote.request.total(agreed), quote.currency) if agreed else ""),
+        )
+    return table
+
+
+def quotes_table(quotes: Iterable[Quote]) -> RenderableType:
+    """All quotes, oldest first."""
+    table = Table("quote", "status", "created", "lines", "suppliers")
+    for quote in quotes:
+        table.add_row(
+            Text(inert(quote.id)),
+            quote.status.value,
+            write_time(quote.created_at),
+            Text(inert(", ".join(f"{line.quantity} × {line.product}" for line in quote.lines))),
+            Text(inert(", ".join(quote.suppliers))),
+        )
+    return table
+
+
+def transcript(
+    quote: Quote, negotiation: Negotiation, messages: Iterable[Message]
+) -> RenderableType:
+    """A negotiation's conversation, message by message."""
+    status = "parked" if is_parked(negotiation) else negotiation.status.value
+    why = negotiation.reason or negotiation.last_error or ""
+    head = f"{negotiation.id} with {negotiation.supplier.name}: {status} {why}".strip()
+    parts: list[RenderableType] = [Text(inert(head), style="bold")]
+    for message in messages:
+        title = Text(f"\n{message.seq}  ", style="dim")
+        title.append(message.sender.value, style=SENDER_STYLES[message.sender])
+        move = f"  {message.move}" if message.move else ""
+        accepted = f" of {message.accepts_seq}" if message.accepts_seq else ""
+        title.append(f"{move}{accepted}  ({message.origin})  {write_time(message.created_at)}")
+        parts += [title, Text(inert(message.content, lines=True))]
+        if message.terms is not None:
+            parts.append(Text(terms_text(quote.request, message.terms), style="dim"))
+    return Group(*parts)
+
+
+def terms_text(request: Request, terms: Terms) -> str:
+    """All terms on one line: `bottle 6.40, lid 0.90; 35 days; 30/70`."""
+    prices = ", ".join(f"{line.id} {terms.unit_prices[line.id]}" for line in request.lines)
+    return "; ".join([prices, *(kind.words(terms[kind.key]) for kind in KINDS)])
+
+
+def outcome_record(quote: Quote, negotiations: Iterable[Negotiation]) -> dict[str, Any]:
+    """A quote and its outcomes for programs, named as the columns are."""
+    names = {"id", "supplier_id", "status", "reason", "rounds", "agreed_terms", "last_error"}
+    return {
+        "quote": public_quote(quote),
+        "negotiations": [
+            {
+                **negotiation.model_dump(mode="json", include=names),
+                "total": str(quote.request.total(agreed))
+                if (agreed := negotiation.agreed_terms)
+                else None,
+            }
+            for negotiation in negotiations
+        ],
+    }
+
+
+def public_quote(quote: Quote) -> dict[str, Any]:
+    """A quote without what is private to its suppliers."""
+    return quote.model_dump(mode="json", exclude={"brought"})
+
+
+def console(**options: Any) -> Console:
+    """A terminal that takes nothing in our text for markup."""
+    return Console(markup=False, emoji=False, highlight=False, **options)
+
+
+def _right(title: str) -> Any:
+    from rich.table import Column
+
+    return Column(title, justify="right", no_wrap=True)

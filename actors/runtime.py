@@ -1,0 +1,341 @@
+"""Pykka actors that share one event-loop thread, where each would otherwise need its own.
+
+`pykka.Actor` names three methods for new actor types; `LoopActor` implements them. Mail is
+handled one at a time, in order, per actor; `tell`, `ask` (from outside the loop), `stop`,
+`on_start`, `on_stop` and `on_failure` behave as Pykka documents, with four differences: ours are in
+no global registry, a failed actor waits for its supervisor instead of dying, closing an inbox is
+atomic with putting into it, and no exception in a handler can stop other actors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
+from dataclasses import dataclass
+from types import coroutine
+from typing import Any, Self, TypeVar
+
+import pykka
+from pykka._envelope import Envelope
+from pykka.messages import _ActorStop
+
+from actors.events import EventStream, LoopHeld, MailUndeliverable
+
+T = TypeVar("T")
+HELD_S = 0.1
+"""Seconds after which whoever holds the loop is named in the log."""
+BURST = 256
+"""Pieces of mail handled before the loop looks after its timers and sockets again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """Supervisor → failed actor. The only mail, beside stop, that it handles before all other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActorFailed:
+    """A handler of `actor` raised; it handles nothing more until it gets a Restart."""
+
+    actor: pykka.ActorRef[Any]
+    error: BaseException
+
+
+def say(actor: pykka.ActorRef[Any], mail: object, events: EventStream) -> None:
+    """Tell an actor that may be gone: in Pykka that would raise in the sender."""
+    try:
+        actor.tell(mail)
+    except pykka.ActorDeadError:
+        events.emit(MailUndeliverable(mail=type(mail).__name__))
+
+
+class LoopThread:
+    """One thread with an asyncio loop; it gives actors their turns."""
+
+    def __init__(self, events: EventStream) -> None:
+        self.events = events
+        self._loop = asyncio.new_event_loop()
+        self._ready: deque[LoopActor] = deque()
+        self._lock = threading.Lock()
+        self._awake = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._thread = threading.Thread(target=self._run, name="parley-loop", daemon=True)
+        self._thread.start()
+
+    def wake(self, actor: LoopActor) -> None:
+        """Give an actor a turn for one more piece of mail, from any thread."""
+        with self._lock:
+            self._ready.append(actor)
+            if self._awake:
+                return
+            self._awake = True
+        if threading.current_thread() is self._thread:
+            self._loop.call_soon(self._give_turns)
+        else:
+            # once per burst: waking the loop from outside costs a system call
+            self._loop.call_soon_threadsafe(self._give_turns)
+
+    def later(self, delay_s: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call back after `delay_s` seconds; for use on the loop."""
+        return self._loop.call_later(delay_s, call)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine beside the actors; for use on the loop."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def held(self, by: str, seconds: float) -> None:
+        """Note who held the loop, if it was long."""
+        if seconds > HELD_S:
+            self.events.emit(LoopHeld(by=by, seconds=round(seconds, 3)))
+
+    def stop(self) -> None:
+        """Cancel what still runs and end the thread; for use from outside."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def _give_turns(self) -> None:
+        for _ in range(BURST):
+            try:
+                actor = self._ready.popleft()
+            except IndexError:
+                break
+            actor.take_turn()
+        with self._lock:
+            self._awake = bool(self._ready)
+            if self._awake:
+                self._loop.call_soon(self._give_turns)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        for task in self._tasks:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self._loop.close()
+
+
+class LoopInbox:
+    """A queue whose closing is atomic with putting: mail is handled or refused, never lost."""
+
+    def __init__(self) -> None:
+        self._envelopes: deque[Envelope[Any]] = deque()
+        self._lock = threading.Lock()
+        self._wake: Callable[[], None] | None = None
+        self._closed = False
+
+    def put(self, envelope: Envelope[Any], /) -> None:
+        """Add mail at the end; raises ActorDeadError, or answers the asker with it, when closed."""
+        with self._lock:
+            if not self._closed:
+                self._envelopes.append(envelope)
+                if self._wake is not None:
+                    self._wake()
+                return
+        if envelope.reply_to is None:
+            raise pykka.ActorDeadError("the actor has stopped")
+        _answer_dead(envelope)
+
+    def get(self) -> Envelope[Any]:
+        """Take the first."""
+        return self._envelopes.popleft()
+
+    def get_urgent(self) -> Envelope[Any] | None:
+        """Take the first Restart or stop, past all other mail."""
+        with self._lock:
+            for envelope in self._envelopes:
+                if isinstance(envelope.message, Restart | _ActorStop):
+                    self._envelopes.remove(envelope)
+                    return envelope
+        return None
+
+    def empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._envelopes
+
+    def open(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called for each piece of mail, those that wait already included."""
+        with self._lock:
+            self._wake = wake
+            for _ in self._envelopes:
+                wake()
+
+    def close(self) -> None:
+        """Refuse all further mail, and answer those who asked and wait."""
+        with self._lock:
+            self._closed = True
+            left, self._envelopes = self._envelopes, deque()
+        for envelope in left:
+            if envelope.reply_to is not None:
+                _answer_dead(envelope)
+
+
+class LoopActor(pykka.Actor):
+    """An actor without a thread of its own. Its handlers must not block."""
+
+    loop: LoopThread
+    supervisor: pykka.ActorRef[Any] | None
+    actor_inbox: LoopInbox
+    _has_failed: bool = False
+
+    @classmethod
+    def start(
+        cls,
+        *args: Any,
+        loop: LoopThread,
+        supervisor: pykka.ActorRef[Any] | None = None,
+        **kwargs: Any,
+    ) -> pykka.ActorRef[Self]:
+        """Start an actor on a loop.
+
+        Args:
+            supervisor: Who is told by ActorFailed when a handler raises. Without one it stops.
+        """
+        actor = cls.__new__(cls)
+        actor.loop = loop
+        actor.supervisor = supervisor
+        actor.__init__(*args, **kwargs)  # type: ignore[misc]
+        actor._start_actor_loop()
+        return actor.actor_ref
+
+    @staticmethod
+    def _create_actor_inbox() -> LoopInbox:
+        return LoopInbox()
+
+    @staticmethod
+    def _create_future() -> pykka.Future[Any]:
+        return pykka.ThreadingFuture()
+
+    def _start_actor_loop(self) -> None:
+        # on_start has the first turn, before any mail
+        self._started = False
+        self.loop.wake(self)
+        self.actor_inbox.open(lambda: self.loop.wake(self))
+
+    def take_turn(self) -> None:
+        """Handle one piece of mail, if any waits; called by the loop."""
+        began = time.perf_counter()
+        doing = "on_start"
+        if not self._started:
+            self._started = True
+            self._guarded(self.on_start)
+        elif (envelope := self._next_envelope()) is not None:
+            doing = type(envelope.message).__name__
+            self._handle(envelope)
+        self.loop.held(f"{type(self).__name__}.{doing}", time.perf_counter() - began)
+
+    def _next_envelope(self) -> Envelope[Any] | None:
+        if self.actor_inbox.empty():
+            return None
+        if not self._has_failed:
+            return self.actor_inbox.get()
+        envelope = self.actor_inbox.get_urgent()
+        if envelope is not None:
+            self._has_failed = False
+            # the turns of the mail that waited meanwhile were taken while nothing was handled
+            self.actor_inbox.open(lambda: self.loop.wake(self))
+        return envelope
+
+    def _handle(self, envelope: Envelope[Any]) -> None:
+        if envelope.reply_to is None:
+            self._guarded(lambda: self._handle_receive(envelope.message))
+            return
+        try:
+            envelope.reply_to.set(self._handle_receive(envelope.message))
+        except BaseException:  # noqa: BLE001 - the asker gets it, whatever it is
+            envelope.reply_to.set_exception()
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - not even SystemExit may stop other actors
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._has_failed = True
+        with suppress(BaseException):  # a failing clean-up must not hide the failure
+            self.on_failure(type(error), error, error.__traceback__)
+        if self.supervisor is None:
+            self._close()
+        else:
+            failed = ActorFailed(actor=self.actor_ref, error=error)
+            say(self.supervisor, failed, self.loop.events)
+
+    def _stop(self) -> None:
+        self._close()
+        self.on_stop()
+
+    def _close(self) -> None:
+        self.actor_stopped.set()
+        self.actor_inbox.close()
+
+
+def _answer_dead(envelope: Envelope[Any]) -> None:
+    assert envelope.reply_to is not None  # noqa: S101 - for the type checker
+    if isinstance(envelope.message, _ActorStop):
+        envelope.reply_to.set(None)
+        return
+    error = pykka.ActorDeadError("the actor stopped before handling the message")
+    envelope.reply_to.set_exception((type(error), error, None))
+
+
+@coroutine
+def stepwise(
+    work: Coroutine[Any, Any, T], report: Callable[[float], None]
+) -> Generator[Any, Any, T]:
+    """Await a coroutine, and report how long each of its steps held the loop, in seconds."""
+    step: Callable[[], Any] = lambda: work.send(None)  # noqa: E731
+    while True:
+        began = time.perf_counter()
+        try:
+            awaited = step()
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+        finally:
+            report(time.perf_counter() - began)
+        try:
+            yield awaited
+            step = lambda: work.send(None)  # noqa: E731
+        except BaseException as error:  # noqa: BLE001 - passed on to where it belongs
+            step = _throwing(work, error)
+
+
+def _throwing(work: Coroutine[Any, Any, Any], error: BaseException) -> Callable[[], Any]:
+    return lambda: work.throw(error)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run a blocking call in a daemon thread of its own, so that one that hangs hinders nobody."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def finish(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result: T | None = None
+        error: BaseException | None = None
+        try:
+            result = work()
+        except StopIteration:
+            error = RuntimeError("it raised StopIteration")  # a future refuses to hold that
+        except BaseException as raised:  # noqa: BLE001 - raised again where it is awaited
+            error = raised
+        try:
+            loop.call_soon_threadsafe(finish, result, error)
+        except RuntimeError:
+            return  # the loop was closed meanwhile, so nobody waits
+
+    threading.Thread(target=run, name="parley-negotiator", daemon=True).start()
+    return await future
