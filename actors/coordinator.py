@@ -95,7 +95,8 @@ class Coordinator(LoopActor):
             case NegotiationsOpened():
                 self._spawn_all(mail)
             case OpeningFailed(quote_id=quote_id, error=error):
-                _answer_with(self._starting[quote_id].pop(0), error)
+                for reply in self._first_starter(quote_id):
+                    _answer_with(reply, error)
             case AwaitStillness(quote_id=quote_id, reply=reply):
                 self._waiting.setdefault(quote_id, []).append(reply)
                 self._tell_if_still(quote_id)
@@ -136,6 +137,14 @@ class Coordinator(LoopActor):
             ),
         )
 
+    def _first_starter(self, quote_id: QuoteId) -> list[Future[tuple[Negotiation, ...]]]:
+        """Who waits longest for the quote's start; nobody after a failure of our own."""
+        starters = self._starting.get(quote_id, [])
+        first, starters[:1] = starters[:1], []
+        if not starters:
+            self._starting.pop(quote_id, None)
+        return first
+
     def _spawn_all(self, opened: NegotiationsOpened) -> None:
         quote = opened.quote
         self._moving[quote.id] = {negotiation.id for negotiation in opened.negotiations}
@@ -143,7 +152,7 @@ class Coordinator(LoopActor):
         self.loop.events.emit(event)
         for negotiation in opened.negotiations:
             self._spawn(Loaded(quote, negotiation, ()))
-        for reply in self._starting.pop(quote.id, [])[:1]:
+        for reply in self._first_starter(quote.id):
             _answer(reply, opened.negotiations)
 
     def _spawn(self, loaded: Loaded) -> None:

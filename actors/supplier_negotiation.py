@@ -207,6 +207,7 @@ class SupplierNegotiation(LoopActor):
     def _play(self, drafted: MoveDrafted) -> None:
         request = self._request
         assert request is not None  # noqa: S101 - there is no open draft without a request
+        self._open_draft = None  # it was answered, so there is nothing to cancel
         ruling = judge(self._conversation, request.side, drafted.proposal, drafted.origin)
         if ruling.refusal is not None:
             self._send_back(request, ruling.refusal, drafted.fallback)
@@ -236,7 +237,6 @@ class SupplierNegotiation(LoopActor):
             rule=refusal.rule.value,
             fallback=fallback if request.refused else None,
         )
-        self._open_draft = None  # it was answered, so there is nothing to cancel
         if next_one is None:
             # the reason may hold a private figure, so only the rule's name is kept
             self._park(f"the {request.side}'s draft was refused twice: {refusal.rule}")
@@ -266,7 +266,6 @@ class SupplierNegotiation(LoopActor):
     # Saving, and only then speaking
 
     def _save(self, mail: SaveMessage | SaveEnding | SaveParking) -> None:
-        self._open_draft = None
         self._drop_draft()
         self._say(self._colleagues.persistence, mail)
 

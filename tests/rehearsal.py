@@ -7,11 +7,12 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
+from factories import as_saved
+
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.rulebook import ending_without_words, judge
 from actors.mechanism.ruling import Refusal
 from actors.mechanism.views import view_for
-from factories import as_saved
 from storage.records import Ending, Entry, Origin
 from storage.terms.kind import Side
 

@@ -1,0 +1,70 @@
+"""What all tests share: no actor outlives its test, and no setting of the machine leaks in."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors.events import Event, EventStream
+from actors.runtime import LoopThread
+from actors.system import NegotiationSystem
+from storage.store import Store
+
+
+@pytest.fixture(autouse=True)
+def clean_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("PARLEY_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_actor_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    systems: list[NegotiationSystem] = []
+    build = NegotiationSystem.__init__
+
+    def remembered(self: NegotiationSystem, *args: object) -> None:
+        build(self, *args)  # type: ignore[arg-type]
+        systems.append(self)
+
+    monkeypatch.setattr(NegotiationSystem, "__init__", remembered)
+    yield
+    for system in systems:
+        system.stop()
+    ours = [t.name for t in threading.enumerate() if t.name.startswith(("parley-loop", "Persist"))]
+    assert not ours, f"left running: {ours}"
+
+
+class Heard(list[Event]):
+    """All events of a stream, in order."""
+
+    def of(self, name: str) -> list[Event]:
+        return [event for event in self if event.name == name]
+
+
+@pytest.fixture
+def events() -> EventStream:
+    return EventStream()
+
+
+@pytest.fixture
+def heard(events: EventStream) -> Heard:
+    heard = Heard()
+    events.subscribe(heard.append)
+    return heard
+
+
+@pytest.fixture
+def loop(events: EventStream) -> Iterator[LoopThread]:
+    thread = LoopThread(events)
+    yield thread
+    thread.stop()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "parley.db")

@@ -1,0 +1,465 @@
+"""A negotiation with probes in place of everybody it writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pykka
+import pytest
+from conftest import Heard
+from factories import (
+    as_saved,
+    make_config,
+    make_entry,
+    make_negotiations,
+    make_quote,
+    make_terms,
+)
+from probe import Probe
+
+from actors.mailbox import (
+    CancelDraft,
+    DraftFailed,
+    DraftId,
+    DraftMove,
+    DraftOverdue,
+    DraftQueued,
+    EndingSaved,
+    LoadNegotiation,
+    MessageSaved,
+    MoveDrafted,
+    NegotiationEnded,
+    NegotiationLoaded,
+    NegotiationParked,
+    ParkingSaved,
+    SaveEnding,
+    SaveFailed,
+    SaveMessage,
+    SaveParking,
+)
+from actors.mechanism.conversation import Conversation
+from actors.mechanism.moves import Draft
+from actors.mechanism.ruling import Refused, Rule
+from actors.mechanism.views import BrandView, SupplierView
+from actors.runtime import ActorFailed, LoopThread, Restart
+from actors.supplier_negotiation import Colleagues, SupplierNegotiation
+from storage.errors import SequenceConflict
+from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
+from storage.store import Loaded
+
+OFFER = Draft(Move.OFFER, "Here is our offer.", make_terms("6.00", 30, "30/70"))
+COUNTER = Draft(Move.OFFER, "Here is ours.", make_terms("8.80", 40, "30/70"))
+TALK = Draft(Move.TALK, "Let me ask around.")
+WALK = Draft(Move.WALK_AWAY, "Goodbye.")
+
+
+@dataclass
+class Scene:
+    """One negotiation, and a probe for each of its colleagues."""
+
+    actor: pykka.ActorRef[SupplierNegotiation]
+    loaded: Loaded
+    brand: Probe
+    supplier: Probe
+    persistence: Probe
+    coordinator: Probe
+    supervisor: Probe
+
+    def drafts(
+        self, agent: Probe, draft: object, *, origin: Origin = Origin.SCRIPT, **more: Any
+    ) -> DraftMove:
+        """Have an agent answer the request that it was sent."""
+        request = agent.until(DraftMove)
+        answer = MoveDrafted(
+            draft_id=request.draft_id, proposal=draft, origin=origin, **{"fallback": None} | more
+        )
+        self.actor.tell(answer)
+        return request
+
+    def saves(self, *, quote_completed: bool = False) -> Message:
+        """Have Persistence save what it was sent."""
+        save = self.persistence.next(SaveMessage)
+        message = as_saved(save.entry)
+        self.actor.tell(
+            MessageSaved(message=message, ending=save.ending, quote_completed=quote_completed)
+        )
+        return message
+
+    def says(self, agent: Probe, draft: object) -> Message:
+        """Have an agent make a move that is saved."""
+        self.drafts(agent, draft)
+        return self.saves()
+
+
+Stage = Callable[..., Scene]
+
+
+@pytest.fixture
+def stage(loop: LoopThread) -> Stage:
+    def build(*messages: Message, status: str = "active", **rules: Any) -> Scene:
+        config = make_config(**rules)
+        quote = make_quote(config)
+        negotiation = make_negotiations(quote, config)[0]
+        negotiation = negotiation.model_copy(update={"status": NegotiationStatus(status)})
+        loaded = Loaded(quote, negotiation, messages)
+        probes = [Probe(loop) for _ in range(5)]
+        colleagues = Colleagues(*(probe.ref for probe in probes[:4]))
+        actor = SupplierNegotiation.start(loaded, colleagues, loop=loop, supervisor=probes[4].ref)
+        return Scene(actor, loaded, *probes)
+
+    return build
+
+
+@pytest.fixture
+def scene(stage: Stage) -> Scene:
+    return stage()
+
+
+def test_it_opens_by_asking_the_brands_agent(scene: Scene) -> None:
+    request = scene.brand.next(DraftMove)
+
+    assert isinstance(request.view, BrandView)
+    assert request.view.messages == ()
+    assert request.negotiator == "tactics"
+    assert scene.supplier.is_silent
+    assert scene.persistence.is_silent
+
+
+def test_supplier_hears_an_offer_only_once_it_is_on_disk(scene: Scene) -> None:
+    scene.drafts(scene.brand, OFFER)
+    save = scene.persistence.next(SaveMessage)
+
+    assert scene.supplier.is_silent
+
+    scene.actor.tell(MessageSaved(message=as_saved(save.entry), ending=None, quote_completed=False))
+
+    request = scene.supplier.next(DraftMove)
+    assert isinstance(request.view, SupplierView)
+    assert request.view.messages[-1].content == OFFER.text
+    assert request.view.messages[-1].terms == OFFER.terms
+
+
+def test_round_after_round_goes_from_side_to_side(scene: Scene) -> None:
+    for seq in range(1, 8):
+        agent = scene.brand if seq % 2 else scene.supplier
+        offer = OFFER if seq % 2 else COUNTER
+        assert scene.says(agent, offer).seq == seq
+
+
+def test_an_accept_is_saved_with_its_ending_and_only_then_told(scene: Scene) -> None:
+    scene.says(scene.brand, OFFER)
+    scene.says(scene.supplier, COUNTER)
+    scene.says(scene.brand, OFFER)
+    scene.drafts(scene.supplier, Draft(Move.ACCEPT, "Agreed.", accepts_seq=3))
+    save = scene.persistence.next(SaveMessage)
+
+    assert save.ending is not None
+    assert save.ending.status is NegotiationStatus.COMPLETED
+    assert save.ending.agreed_terms == save.entry.terms == OFFER.terms
+    assert scene.coordinator.is_silent
+
+    scene.actor.tell(
+        MessageSaved(message=as_saved(save.entry), ending=save.ending, quote_completed=True)
+    )
+
+    ended = scene.coordinator.next(NegotiationEnded)
+    assert ended.quote_completed
+    assert ended.negotiation_id == scene.loaded.negotiation.id
+    assert scene.actor.actor_stopped.wait(10)
+
+
+def test_walking_away_ends_it_in_impasse(scene: Scene) -> None:
+    scene.drafts(scene.brand, WALK)
+
+    save = scene.persistence.next(SaveMessage)
+
+    assert save.ending is not None
+    assert save.ending.reason is Reason.WALK_AWAY
+
+
+def test_no_progress_ends_it_without_a_further_message(stage: Stage) -> None:
+    scene = stage(no_progress_rounds=1)
+    for _ in range(3):
+        scene.says(scene.brand, OFFER)
+        scene.says(scene.supplier, COUNTER)
+
+    ending = scene.persistence.next(SaveEnding).ending
+    assert ending.reason is Reason.NO_PROGRESS
+    assert scene.coordinator.is_silent
+    scene.actor.tell(EndingSaved(ending=ending, quote_completed=False))
+
+    scene.coordinator.next(NegotiationEnded)
+
+
+def test_a_refused_draft_goes_back_once_with_the_reason(scene: Scene, heard: Heard) -> None:
+    first = scene.drafts(scene.brand, Draft(Move.OFFER, "Take it.", make_terms("8.01")))
+
+    second = scene.brand.next(DraftMove)
+
+    assert second.draft_id != first.draft_id
+    assert second.view.refused is not None
+    assert "widget.unit_price" in second.view.refused
+    assert scene.persistence.is_silent
+    assert [event.facts()["rule"] for event in heard.of("draft.refused")] == ["limit"]
+
+
+def test_refused_twice_and_without_fallback_it_is_parked(scene: Scene) -> None:
+    scene.drafts(scene.brand, "nonsense")
+    scene.drafts(scene.brand, {"move": "Propose a trade with"})
+
+    parking = scene.persistence.next(SaveParking)
+
+    assert parking.error == "the brand's draft was refused twice: unreadable"
+    assert scene.coordinator.is_silent
+    scene.actor.tell(ParkingSaved(negotiation_id=parking.negotiation_id, error=parking.error))
+    scene.coordinator.next(NegotiationParked)
+    assert scene.brand.is_silent
+
+
+def test_refused_twice_the_fallback_decides(scene: Scene) -> None:
+    scene.drafts(scene.brand, "nonsense", fallback="tactics")
+    scene.drafts(scene.brand, "nonsense", fallback="tactics")
+
+    request = scene.drafts(scene.brand, OFFER, origin=Origin.FALLBACK)
+
+    assert request.negotiator == "tactics"
+    assert request.is_fallback
+    assert scene.persistence.next(SaveMessage).entry.origin is Origin.FALLBACK
+
+
+def test_a_fallback_that_is_refused_twice_parks_it(scene: Scene) -> None:
+    for _ in range(2):
+        scene.drafts(scene.brand, "nonsense", fallback="tactics")
+    for _ in range(2):
+        scene.drafts(scene.brand, "nonsense", origin=Origin.FALLBACK)
+
+    scene.persistence.next(SaveParking)
+
+
+def test_after_a_good_message_a_refusal_counts_anew(scene: Scene) -> None:
+    scene.drafts(scene.brand, "nonsense")
+    scene.says(scene.brand, OFFER)
+    scene.drafts(scene.supplier, "nonsense")
+
+    assert scene.supplier.next(DraftMove).view.refused is not None
+
+
+def test_an_accept_with_a_condition_is_saved_as_talk(scene: Scene, heard: Heard) -> None:
+    scene.says(scene.brand, OFFER)
+    words = "Agreed, provided that you pay the freight."
+    scene.drafts(scene.supplier, Draft(Move.ACCEPT, words, accepts_seq=1))
+
+    save = scene.persistence.next(SaveMessage)
+
+    assert (save.entry.move, save.entry.terms, save.ending) == (Move.TALK, None, None)
+    assert [event.facts()["rule"] for event in heard.of("accept.demoted")] == ["condition"]
+
+
+def test_an_answer_with_another_draft_id_is_dropped_and_logged(scene: Scene, heard: Heard) -> None:
+    scene.brand.next(DraftMove)
+    stale = MoveDrafted(
+        draft_id=DraftId("old"), proposal=OFFER, origin=Origin.SCRIPT, fallback=None
+    )
+
+    scene.actor.tell(stale)
+
+    assert scene.persistence.is_silent
+    assert [event.facts()["draft_id"] for event in heard.of("draft.stale")] == ["old"]
+
+
+def test_a_second_answer_to_the_same_draft_is_dropped(scene: Scene) -> None:
+    request = scene.drafts(scene.brand, OFFER)
+    scene.actor.tell(
+        MoveDrafted(draft_id=request.draft_id, proposal=TALK, origin=Origin.SCRIPT, fallback=None)
+    )
+
+    assert scene.persistence.next(SaveMessage).entry.content == OFFER.text
+    assert scene.persistence.is_silent
+
+
+def test_a_failed_draft_is_asked_for_again_and_then_parked(stage: Stage, heard: Heard) -> None:
+    scene = stage(draft_retries=2, retry_pause_s=0)
+    seen = set()
+    for _ in range(3):
+        request = scene.brand.until(DraftMove)
+        seen.add(request.draft_id)
+        failed = DraftFailed(draft_id=request.draft_id, error="no line", retryable=True)
+        scene.actor.tell(failed)
+
+    parking = scene.persistence.next(SaveParking)
+
+    assert parking.error == "the brand's negotiator made no move: no line"
+    assert len(seen) == 3
+    pauses = [event.facts().get("retry_in_s") for event in heard.of("draft.failed")]
+    assert pauses == [0, 0, None]
+
+
+def test_the_pause_before_a_retry_doubles(stage: Stage, heard: Heard) -> None:
+    scene = stage(draft_retries=3, retry_pause_s=0.001)
+    for _ in range(3):
+        request = scene.brand.until(DraftMove)
+        scene.actor.tell(DraftFailed(draft_id=request.draft_id, error="x", retryable=True))
+    scene.brand.until(DraftMove)
+
+    pauses = [event.facts()["retry_in_s"] for event in heard.of("draft.failed")]
+    assert pauses == [0.001, 0.002, 0.004]
+
+
+def test_what_can_not_be_retried_is_parked_at_once(scene: Scene) -> None:
+    request = scene.brand.next(DraftMove)
+
+    scene.actor.tell(DraftFailed(draft_id=request.draft_id, error="bad key", retryable=False))
+
+    scene.persistence.next(SaveParking)
+
+
+def test_an_agent_that_never_answers_is_overdue_after_twice_a_moves_time(stage: Stage) -> None:
+    scene = stage(move_timeout_s=0.02, draft_retries=0)
+    scene.brand.next(DraftMove)
+
+    parking = scene.persistence.next(SaveParking)
+
+    assert parking.error == "the brand's negotiator made no move: nothing heard for 0.04 s"
+    scene.brand.next(CancelDraft)
+
+
+def test_word_that_a_draft_queues_moves_its_deadline(stage: Stage) -> None:
+    scene = stage(move_timeout_s=3600)
+    request = scene.brand.next(DraftMove)
+    before: Any = scene.actor.ask(_Look("_timer"), timeout=10)
+
+    scene.actor.tell(DraftQueued(draft_id=request.draft_id))
+    after: Any = scene.actor.ask(_Look("_timer"), timeout=10)
+
+    assert before.cancelled()
+    assert after.when() > before.when()
+
+
+def test_an_overdue_notice_of_another_draft_is_stale(scene: Scene) -> None:
+    scene.brand.next(DraftMove)
+
+    scene.actor.tell(DraftOverdue(draft_id=DraftId("old")))
+
+    assert scene.persistence.is_silent
+
+
+def test_limits_broken_at_commit_send_the_draft_back(scene: Scene) -> None:
+    scene.drafts(scene.brand, OFFER)
+    negotiation_id = scene.persistence.next(SaveMessage).entry.negotiation_id
+
+    error = Refused(Rule.LIMIT, "beyond")
+    scene.actor.tell(SaveFailed(negotiation_id=negotiation_id, error=error))
+
+    assert scene.brand.next(DraftMove).view.refused == "beyond"
+
+
+def test_a_save_refused_by_the_ledger_is_answered_by_loading_again(scene: Scene) -> None:
+    scene.drafts(scene.brand, OFFER)
+    negotiation_id = scene.persistence.next(SaveMessage).entry.negotiation_id
+    error = SequenceConflict(negotiation_id, 1, 2)
+
+    scene.actor.tell(SaveFailed(negotiation_id=negotiation_id, error=error))
+    scene.persistence.next(LoadNegotiation)
+    there = _offered(scene.loaded, "Already said.")
+    loaded = Loaded(scene.loaded.quote, scene.loaded.negotiation, (there,))
+    scene.actor.tell(NegotiationLoaded(loaded=loaded))
+
+    view = scene.supplier.next(DraftMove).view
+    assert [message.content for message in view.messages] == ["Already said."]
+
+
+def test_a_ledger_that_keeps_refusing_parks_it(scene: Scene) -> None:
+    negotiation_id = scene.loaded.negotiation.id
+    for _ in range(4):
+        scene.drafts(scene.brand, OFFER)
+        scene.persistence.until(SaveMessage)
+        error = SequenceConflict(negotiation_id, 1, 2)
+        scene.actor.tell(SaveFailed(negotiation_id=negotiation_id, error=error))
+        scene.actor.tell(NegotiationLoaded(loaded=scene.loaded))
+
+    assert "the ledger refuses" in scene.persistence.until(SaveParking).error
+
+
+def test_a_bug_is_told_to_the_supervisor_and_restart_loads_from_disk(scene: Scene) -> None:
+    request = scene.brand.next(DraftMove)
+    scene.actor.tell("mail that nobody may send")
+    assert isinstance(scene.supervisor.next(ActorFailed).error, AssertionError)
+
+    scene.actor.tell(Restart())
+    scene.persistence.next(LoadNegotiation)
+    late = MoveDrafted(
+        draft_id=request.draft_id, proposal=OFFER, origin=Origin.SCRIPT, fallback=None
+    )
+    scene.actor.tell(late)
+    assert scene.persistence.is_silent
+    scene.actor.tell(NegotiationLoaded(loaded=scene.loaded))
+
+    scene.brand.next(CancelDraft)
+    assert scene.brand.next(DraftMove).draft_id != request.draft_id
+
+
+def test_a_receipt_that_comes_while_it_loads_is_not_folded_in_twice(scene: Scene) -> None:
+    scene.drafts(scene.brand, OFFER)
+    save = scene.persistence.next(SaveMessage)
+    message = as_saved(save.entry)
+    scene.actor.tell("mail that nobody may send")
+    scene.supervisor.next(ActorFailed)
+    scene.actor.tell(Restart())
+    scene.persistence.next(LoadNegotiation)
+
+    scene.actor.tell(MessageSaved(message=message, ending=None, quote_completed=False))
+    loaded = Loaded(scene.loaded.quote, scene.loaded.negotiation, (message,))
+    scene.actor.tell(NegotiationLoaded(loaded=loaded))
+
+    assert len(scene.supplier.next(DraftMove).view.messages) == 1
+
+
+def test_it_goes_on_from_what_is_on_disk(stage: Stage) -> None:
+    scene = stage(_offered(stage().loaded, "Said before."))
+
+    assert scene.supplier.next(DraftMove).view.messages[0].content == "Said before."
+    assert scene.brand.is_silent
+
+
+def test_one_that_had_ended_says_so_and_stops(stage: Stage) -> None:
+    scene = stage(status="impasse")
+
+    scene.coordinator.next(NegotiationEnded)
+
+    assert scene.actor.actor_stopped.wait(10)
+    assert scene.brand.is_silent
+
+
+def test_when_it_stops_its_open_draft_is_cancelled(scene: Scene) -> None:
+    request = scene.brand.next(DraftMove)
+
+    scene.actor.stop(timeout=10)
+
+    assert scene.brand.next(CancelDraft).draft_id == request.draft_id
+
+
+def test_the_event_of_a_message_has_no_content_and_no_limit(scene: Scene, heard: Heard) -> None:
+    scene.says(scene.brand, OFFER)
+    scene.supplier.next(DraftMove)
+
+    facts = heard.of("message.saved")[0].facts()
+
+    assert facts["total"] == "600.00"
+    assert OFFER.text not in str(facts)
+    assert "8.00" not in str(facts)
+
+
+class _Look:
+    """Asks for an attribute; handled by Pykka itself, so no handler of ours sees it."""
+
+    def __new__(cls, name: str) -> Any:
+        return pykka.messages.ProxyGetAttr(attr_path=(name,))
+
+
+def _offered(loaded: Loaded, content: str) -> Message:
+    conversation = Conversation.opened(loaded.quote, loaded.negotiation)
+    terms = make_terms("6.10")
+    entry = make_entry(conversation, Sender.BRAND, Move.OFFER, terms=terms, content=content)
+    return as_saved(entry)
