@@ -15,7 +15,7 @@ SUPPLIERS: list[dict[str, Any]] = [
         "about": "Large plant, the lowest prices, the longest queue.",
         "currency": "USD",
         "private": {
-            "lead_time_days": {"standard": 55, "shortest": 40, "day_cost": "90.00"},
+            "lead_time_days": {"standard": 58, "shortest": 48, "day_cost": "90.00"},
             "payment": ["33/33/33"],
             "style": {"voice": "plain"},
             "prices": {
@@ -31,12 +31,12 @@ SUPPLIERS: list[dict[str, Any]] = [
         "about": "Premium finish, dependable, medium-fast.",
         "currency": "USD",
         "private": {
-            "lead_time_days": {"standard": 38, "shortest": 28, "day_cost": "160.00"},
+            "lead_time_days": {"standard": 36, "shortest": 30, "day_cost": "160.00"},
             "payment": ["30/70"],
-            "style": {"voice": "formal"},
+            "style": {"voice": "formal", "hard": 0.4, "soft": 0.8, "reciprocity": 0.8},
             "prices": {
-                STEEL_BOTTLE: {"list": "9.20", "floor": "7.10"},
-                BAMBOO_LID: {"list": "1.35", "floor": "0.95"},
+                STEEL_BOTTLE: {"list": "9.30", "floor": "7.20"},
+                BAMBOO_LID: {"list": "1.36", "floor": "0.98"},
             },
         },
     },
@@ -47,9 +47,9 @@ SUPPLIERS: list[dict[str, Any]] = [
         "about": "Small, close by, the fastest, and not cheap.",
         "currency": "USD",
         "private": {
-            "lead_time_days": {"standard": 24, "shortest": 16, "day_cost": "220.00"},
+            "lead_time_days": {"standard": 22, "shortest": 16, "day_cost": "220.00"},
             "payment": ["30/70"],
-            "style": {"voice": "brisk"},
+            "style": {"voice": "brisk", "hard": 0.8, "soft": 1.5},
             "prices": {
                 STEEL_BOTTLE: {"list": "9.40", "floor": "7.35"},
                 BAMBOO_LID: {"list": "1.30", "floor": "1.00"},

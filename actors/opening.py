@@ -51,7 +51,6 @@ def open_negotiations(
             last_error=None,
             supplier=supplier,
             mandate=quote.mandate,
-            rivals=tuple(rival.name for rival in suppliers if rival is not supplier),
             rules=config.rules,
             automatic=quote.automatic,
             brand_negotiator=brand_negotiator,

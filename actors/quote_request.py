@@ -95,6 +95,7 @@ def new_quote(
         priorities=request.priorities,
         lines=request.lines,
         suppliers=asked,
+        supplier_names=tuple(known[supplier_id].name for supplier_id in asked),
         brought=tuple(s for s in request.supplier if s.id in asked),
         payment_options=tuple(dict.fromkeys(Payment().read(option) for option in options)),
         mandate=_in_currency(request.mandate, request.currency),
@@ -128,7 +129,10 @@ def _mistakes(request: QuoteRequest) -> Iterator[str]:
     if set(request.mandate.prices) != set(ids):
         yield f"mandate: give {' and '.join(f'{i}.{UNIT_PRICE}' for i in ids)}, and no other prices"
     for line_id, prices in request.mandate.prices.items():
-        yield from _failing(f"mandate.{line_id}.{UNIT_PRICE}", prices.check, Side.BRAND)
+        field = f"mandate.{line_id}.{UNIT_PRICE}"
+        yield from _failing(field, prices.check, Side.BRAND)
+        if request.currency in DECIMALS:
+            yield from _failing(field, _exact, prices, request.currency)
     for kind in KINDS:
         brief = request.mandate.terms[kind.key]
         yield from _failing(f"mandate.{kind.key}", kind.check_brief, brief, Side.BRAND)
@@ -168,11 +172,12 @@ def _payment(mandate: Mandate) -> PaymentBrief:
     return brief
 
 
-def _in_currency(mandate: Mandate, currency: str) -> Mandate:
-    def exact(prices: PriceRange) -> PriceRange:
-        return PriceRange(
-            target=in_currency(prices.target, currency), limit=in_currency(prices.limit, currency)
-        )
+def _exact(prices: PriceRange, currency: str) -> PriceRange:
+    return PriceRange(
+        target=in_currency(prices.target, currency), limit=in_currency(prices.limit, currency)
+    )
 
-    prices = {line_id: exact(prices) for line_id, prices in mandate.prices.items()}
+
+def _in_currency(mandate: Mandate, currency: str) -> Mandate:
+    prices = {line_id: _exact(prices, currency) for line_id, prices in mandate.prices.items()}
     return Mandate(prices=prices, terms=mandate.terms)

@@ -12,13 +12,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-QUOTE_BRIEF = ("id", "currency", "notes", "priorities", "lines", "payment_options", "mandate")
+QUOTE_BRIEF = (
+    "id",
+    "currency",
+    "notes",
+    "priorities",
+    "lines",
+    "suppliers",
+    "supplier_names",
+    "payment_options",
+    "mandate",
+)
 NEGOTIATION_BRIEF = (
     "id",
     "quote_id",
     "supplier_id",
     "supplier",
-    "rivals",
     "rules",
     "automatic",
     "brand_negotiator",
@@ -65,9 +74,14 @@ def _digest(*values: Any) -> str:
     return hashlib.sha256(canonical(values).encode()).hexdigest()
 
 
-def brief_hash(quote: Mapping[str, Any], negotiation: Mapping[str, Any]) -> str:
-    """The hash over all that was stored at creation, from the rows' columns."""
-    return _digest([quote[c] for c in QUOTE_BRIEF], [negotiation[c] for c in NEGOTIATION_BRIEF])
+def quote_hash(quote: Mapping[str, Any]) -> str:
+    """The hash over what a quote's negotiations depend on, from its row's columns."""
+    return _digest([quote[c] for c in QUOTE_BRIEF])
+
+
+def brief_hash(of_quote: str, negotiation: Mapping[str, Any]) -> str:
+    """The hash over all that was stored at creation: the quote's hash and the row's columns."""
+    return _digest(of_quote, [negotiation[c] for c in NEGOTIATION_BRIEF])
 
 
 def message_hash(previous: str, message: Mapping[str, Any]) -> str:

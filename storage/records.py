@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, NewType
 
 from pydantic import (
@@ -229,7 +230,7 @@ class Mandate(Record):
 
     @model_validator(mode="after")
     def _complete(self) -> Mandate:
-        missing = [kind.key for kind in KINDS if kind.key not in self.terms]
+        missing = [k.key for k in KINDS if not isinstance(self.terms.get(k.key), k.brief_type)]
         if missing:
             raise ValueError(f"it says nothing about {', '.join(missing)}")
         return self
@@ -299,7 +300,7 @@ class SupplierPrivate(Record):
             except ValueError as error:
                 raise ValueError(f"prices.{product}: {error}") from None
         for kind in KINDS:
-            if kind.key not in self.terms:
+            if not isinstance(self.terms.get(kind.key), kind.brief_type):
                 raise ValueError(f"it says nothing about {kind.key}")
             kind.check_brief(self.terms[kind.key], Side.SUPPLIER)
         return self
@@ -363,6 +364,8 @@ class Quote(Record):
     lines: tuple[Line, ...]
     suppliers: tuple[SupplierId, ...]
     """Who is asked."""
+    supplier_names: tuple[str, ...]
+    """Their names, in the same order: no supplier may be told the others'."""
     brought: tuple[Supplier, ...]
     """Those of them that the quote itself describes; the config describes the others."""
     payment_options: tuple[str, ...]
@@ -371,7 +374,7 @@ class Quote(Record):
     created_at: Moment
     completed_at: Moment | None
 
-    @property
+    @cached_property
     def request(self) -> Request:
         """The part that suppliers may read."""
         return Request(
@@ -431,8 +434,6 @@ class Negotiation(Record):
     supplier: Supplier
     mandate: Mandate
     """The brand's, with the limits that are in force."""
-    rivals: tuple[str, ...]
-    """The names of the other suppliers of the quote, which must not be told to this one."""
     rules: Rules
     automatic: bool
     brand_negotiator: str

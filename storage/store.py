@@ -26,7 +26,13 @@ from storage.errors import (
     StaleAgreement,
     UnknownRecord,
 )
-from storage.hashes import NEGOTIATION_STATE, brief_hash, message_hash, row_hash
+from storage.hashes import (
+    NEGOTIATION_STATE,
+    brief_hash,
+    message_hash,
+    quote_hash,
+    row_hash,
+)
 from storage.records import (
     Ending,
     Entry,
@@ -169,12 +175,12 @@ class Store:
         quote = self.quote(quote_id)
         if quote.status is not QuoteStatus.PENDING:
             raise QuoteNotPending(quote_id, quote.status)
-        quote_row = to_row(quote)
+        of_quote = quote_hash(to_row(quote))
         for negotiation in negotiations:
             row = to_row(negotiation)
-            row["brief_hash"] = row["last_hash"] = brief_hash(quote_row, row)
+            row["brief_hash"] = row["last_hash"] = brief_hash(of_quote, row)
             row["row_hash"] = row_hash(row)
-            NegotiationRow.insert(row).bind(self._database).execute()
+            self._run(INSERT_NEGOTIATION, [row[column] for column in NEGOTIATION_COLUMNS])
         self._set_quote(quote_id, status=QuoteStatus.NEGOTIATING)
         return self.quote(quote_id)
 
@@ -187,7 +193,7 @@ class Store:
             UnknownRecord: There is no such negotiation.
             SequenceConflict: Another message has its seq, or the one before is missing.
             NegotiationNotActive: The negotiation has ended.
-            StaleAgreement: An accept's terms are not those of the offer that it names.
+            StaleAgreement: What is accepted, or agreed, is not the offer that an accept names.
         """
         state = self._state(entry.negotiation_id)
         if 0 < entry.seq <= state["message_count"]:
@@ -198,10 +204,9 @@ class Store:
             raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
         row = entry.model_dump(mode="json")
         row["terms"] = to_json(row["terms"])
-        if entry.move is Move.ACCEPT:
-            self._check_agreement(row)
-        # times never run backwards in a negotiation, whatever the machine's clock does
-        row["created_at"] = max(write_time(self._clock()), state["last_message_at"] or "")
+        if entry.move is Move.ACCEPT or (ending and ending.agreed_terms):
+            self._check_agreement(row, ending)
+        row["created_at"] = self._now(state)
         row["hash"] = message_hash(state["last_hash"], row)
         message_id = self._run(INSERT_MESSAGE, [row[column] for column in MESSAGE_COLUMNS])
         changes = {
@@ -224,8 +229,7 @@ class Store:
             NegotiationNotActive: It has ended before.
         """
         state = self._active(negotiation_id)
-        now = max(write_time(self._clock()), state["last_message_at"] or "")
-        return self._change(state, {}, ending, at=now)
+        return self._change(state, {}, ending, at=self._now(state))
 
     def park(self, negotiation_id: NegotiationId, error: str) -> None:
         """Note why nothing moves an active negotiation any more.
@@ -258,6 +262,10 @@ class Store:
             raise NegotiationNotActive(negotiation_id, state["status"])
         return state
 
+    def _now(self, state: Mapping[str, Any]) -> str:
+        # times never run backwards in a negotiation, whatever the machine's clock does
+        return max(write_time(self._clock()), state["last_message_at"] or state["created_at"])
+
     def _said_before(self, entry: Entry, state: Mapping[str, Any]) -> Appended:
         query = MessageRow.select().where(
             (MessageRow.negotiation_id == entry.negotiation_id) & (MessageRow.seq == entry.seq)
@@ -267,13 +275,14 @@ class Store:
             raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
         ended = state["status"] != NegotiationStatus.ACTIVE
         last = entry.seq == state["message_count"]
-        completed = ended and last and self.quote(state["quote_id"]).completed_at is not None
-        return Appended(saved, completed)
+        at = self.quote(state["quote_id"]).completed_at
+        return Appended(saved, ended and last and at == saved.created_at)
 
-    def _check_agreement(self, accept: Mapping[str, Any]) -> None:
+    def _check_agreement(self, accept: Mapping[str, Any], ending: Ending | None) -> None:
         key = [accept["negotiation_id"], accept["accepts_seq"], Move.OFFER.value]
         offered = self._run(SELECT_OFFER, key).fetchone()
-        if offered is None or offered[0] != accept["terms"]:
+        agreed = accept["terms"] if ending is None else _agreed_terms(ending)
+        if offered is None or not offered[0] == accept["terms"] == agreed:
             raise StaleAgreement(accept["negotiation_id"], accept["accepts_seq"])
 
     def _change(
@@ -283,8 +292,7 @@ class Store:
         if ending is not None:
             state |= {"status": ending.status.value, "ended_at": at, "last_error": None}
             state["reason"] = ending.reason and ending.reason.value
-            terms = ending.agreed_terms
-            state["agreed_terms"] = to_json(terms and terms.model_dump(mode="json"))
+            state["agreed_terms"] = _agreed_terms(ending)
         state["row_hash"] = row_hash(state)
         self._run(UPDATE_STATE, [*(state[column] for column in STATE_CHANGES), state["id"]])
         return ending is not None and self._complete_quote(state["quote_id"], at)
@@ -311,6 +319,10 @@ def _make_owner_only(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
+def _agreed_terms(ending: Ending) -> str | None:
+    return to_json(ending.agreed_terms and ending.agreed_terms.model_dump(mode="json"))
+
+
 def _columns(table: type[Model], names: Iterable[str]) -> list[Any]:
     return [getattr(table, name) for name in names]
 
@@ -325,6 +337,10 @@ STATE_CHANGES = tuple(
 )
 INSERT_MESSAGE = MessageRow.insert_many(
     [[None] * len(MESSAGE_COLUMNS)], fields=_columns(MessageRow, MESSAGE_COLUMNS)
+).sql()[0]
+NEGOTIATION_COLUMNS = tuple(NegotiationRow._meta.sorted_field_names)
+INSERT_NEGOTIATION = NegotiationRow.insert_many(
+    [[None] * len(NEGOTIATION_COLUMNS)], fields=_columns(NegotiationRow, NEGOTIATION_COLUMNS)
 ).sql()[0]
 SELECT_STATE = (
     NegotiationRow.select(*_columns(NegotiationRow, NEGOTIATION_STATE))

@@ -27,6 +27,7 @@ class QuoteRow(Model):
     priorities = TextField()
     lines = TextField()
     suppliers = TextField()
+    supplier_names = TextField()
     brought = TextField()
     payment_options = TextField()
     mandate = TextField()
@@ -51,7 +52,6 @@ class NegotiationRow(Model):
     last_error = TextField(null=True)
     supplier = TextField()
     mandate = TextField()
-    rivals = TextField()
     rules = TextField()
     automatic = BooleanField()
     brand_negotiator = TextField()
@@ -111,8 +111,16 @@ class InterventionRow(Model):
 TABLES: tuple[type[Model], ...] = (QuoteRow, NegotiationRow, MessageRow, InterventionRow)
 
 JSON_COLUMNS: Mapping[type[Record], tuple[str, ...]] = {
-    Quote: ("priorities", "lines", "suppliers", "brought", "payment_options", "mandate"),
-    Negotiation: ("agreed_terms", "supplier", "mandate", "rivals", "rules"),
+    Quote: (
+        "priorities",
+        "lines",
+        "suppliers",
+        "supplier_names",
+        "brought",
+        "payment_options",
+        "mandate",
+    ),
+    Negotiation: ("agreed_terms", "supplier", "mandate", "rules"),
     Message: ("terms",),
 }
 

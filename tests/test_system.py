@@ -227,7 +227,6 @@ def test_what_a_negotiation_needs_is_stored_with_it(tmp_path: Path) -> None:
 
     assert ended.supplier == THREE.suppliers[0]
     assert ended.rules == THREE.rules
-    assert ended.rivals == ("Supplier 2", "Supplier 3")
     assert (ended.brand_negotiator, ended.supplier_negotiator) == ("tactics", "tactics")
 
 

@@ -186,7 +186,7 @@ class Conversation:
 
     @property
     def is_final(self) -> bool:
-        """Whether this is the round that must bring progress, or the last move there is."""
+        """Whether this is the round that must bring progress."""
         patience = self.negotiation.rules.patience_rounds
         return patience > 0 and self.stale_rounds >= patience
 

@@ -10,21 +10,36 @@ from decimal import Decimal
 from storage.money import DECIMALS
 from storage.terms.payment import read_instalments
 
-_NUMBER = re.compile(r"\d{1,3}(?:[ .,'_]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?", re.ASCII)
+_NUMBER = re.compile(
+    r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?!\d)"  # 3,95,000.00, as Indian suppliers write it
+    r"|\d{1,3}(?:[ .,'_]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?",
+    re.ASCII,
+)
+_NET = r"\bnet\s*\d+\b(?![ .,']?\d)"  # `net 7.20` is a price
 _SHARES = re.compile(
-    r"\d+(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)+(?:\s*net\s*\d+)?|\bnet\s*\d+\b", re.ASCII | re.I
+    rf"(?<!\d)\d+(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)+(?:\s*{_NET})?|{_NET}", re.ASCII | re.I
 )
 _DURATION = re.compile(
-    r"(?<![\d.,])\d{1,4}(?=[\s-]*(?:(?:calendar|working|business)\s+)?(?:days?|weeks?|months?)\b)",
+    r"(?<![\d.,])\d{1,4}(?:\s*(?:[-\u2010-\u2015]|to|or)\s*\d{1,4})?"
+    r"(?=[\s-]*(?:(?:calendar|working|business)\s+)?(?:days?|weeks?|months?|years?)\b)",
     re.ASCII | re.I,
 )
 _PERCENT = re.compile(r"(?<![\d.,])\d{1,3}(?=\s*(?:%|percent\b|per\s+cent\b))", re.ASCII | re.I)
-_MONEY_BEFORE = re.compile(r"(?:[$€£¥₹]|\b([a-z]{3}))\s*$", re.I)
+_MONEY_BEFORE = re.compile(r"(?:[$¢£¥\u20a0-\u20cf]|\b([a-z]{3}))\s*$", re.I)
+_LONGEST_BEFORE = 8
+"""Characters before a figure in which its currency is looked for."""
 _MONEY_AFTER = re.compile(
-    r"\s*(?:[$€£¥₹]|([a-z]{3})\b|(?:dollars?|euros?|pounds?|cents?|bucks)\b"
-    r"|(?:per|a|an|/)\s*(?:unit|piece|pc|item|kg)\b|each\b|apiece\b)",
+    r"\s*(?:[$¢£¥\u20a0-\u20cf]|(?:dollars?|euros?|pounds?|cents?|bucks)\b"
+    r"|(?:per|a|an|/)\s*(?:unit|piece|pcs?|item|kg)\b|each\b|apiece\b|([a-z]{3})\b)",
     re.I,
 )
+_THOUSANDS = re.compile(r"\s*(?:k|thousand)\b", re.I)
+_DATE_GOES_ON = re.compile(r"[./-]\d", re.ASCII)
+_ENGLISH_CODES = frozenset({"all", "bob", "cad", "cop", "cup", "mad", "mop", "pen", "top", "try"})
+"""Currency codes that are words too: they count as codes in capitals only."""
+_ONE_FORM = str.maketrans("’‘ʼ٬·٫。‚、", "''''...,,")
+_INVISIBLE = frozenset({"Cf", "Mn", "Me", "Cn", "Co"})
+_BLANKS = frozenset("\u115f\u1160\u2800")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +54,9 @@ class Figure:
 
 
 def plain(text: str) -> str:
-    """Text with compatibility forms unified and invisible characters removed."""
-    unified = unicodedata.normalize("NFKC", text).replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    kept = "".join(c for c in unified if unicodedata.category(c) != "Cf")
-    return "".join(_ascii_digit(c) for c in kept)
+    """Text with compatibility forms unified, invisible characters and combining marks removed."""
+    unified = unicodedata.normalize("NFKC", text).translate(_ONE_FORM)
+    return "".join(_ascii_digit(c) for c in unified if _is_visible(c))
 
 
 def figures(text: str) -> list[Figure]:
@@ -69,15 +83,24 @@ def readings(number: str) -> frozenset[Decimal]:
 
 
 def _figure(match: re.Match[str], prose: str) -> Figure:
-    before = _MONEY_BEFORE.search(prose, 0, match.start())
+    before = _MONEY_BEFORE.search(prose, max(0, match.start() - _LONGEST_BEFORE), match.start())
     after = _MONEY_AFTER.match(prose, match.end())
     has_decimals = re.search(r"[.,]\d{2}$", match[0]) is not None
-    is_money = has_decimals or _names_money(before) or _names_money(after)
-    return Figure(match[0], readings(match[0]), is_money)
+    is_date = _DATE_GOES_ON.match(prose, match.end()) is not None
+    is_money = (has_decimals and not is_date) or _names_money(before) or _names_money(after)
+    values = readings(match[0])
+    if _THOUSANDS.match(prose, match.end()):
+        values |= {1000 * value for value in values}
+    return Figure(match[0], values, is_money)
 
 
 def _names_money(match: re.Match[str] | None) -> bool:
-    return match is not None and (match[1] is None or match[1].upper() in DECIMALS)
+    if match is None:
+        return False
+    code = match[1]
+    return code is None or (
+        code.upper() in DECIMALS and (code.isupper() or code.lower() not in _ENGLISH_CODES)
+    )
 
 
 def _without_shares(match: re.Match[str]) -> str:
@@ -86,6 +109,13 @@ def _without_shares(match: re.Match[str]) -> str:
     except ValueError:
         return match[0]
     return " "
+
+
+def _is_visible(character: str) -> bool:
+    category = unicodedata.category(character)
+    if category == "Cc":
+        return character.isspace()
+    return category not in _INVISIBLE and character not in _BLANKS
 
 
 def _ascii_digit(character: str) -> str:

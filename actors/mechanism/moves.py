@@ -48,7 +48,7 @@ def read_draft(raw: object) -> Draft:
         raise Refused(Rule.UNREADABLE, f"expected a move, not {_echo(type(raw).__name__)}")
     try:
         move = Move(raw.move)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         choices = ", ".join(Move)
         raise Refused(Rule.UNREADABLE, f"no move {_echo(raw.move)}: one of {choices}") from None
     seq = raw.accepts_seq
@@ -80,12 +80,12 @@ def read_terms(raw: Terms | Mapping[str, Any] | None, request: Request) -> Terms
     if not isinstance(prices, Mapping):
         raise Refused(Rule.UNREADABLE, "unit_prices must hold a price for each line id")
     asked = [line.id for line in request.lines]
-    if set(map(str, prices)) != set(asked):
+    if set(prices) != set(asked):
         raise Refused(Rule.ALTERED_REQUEST, f"the lines are {', '.join(asked)}, each with a price")
     try:
         read = {line_id: _read_price(prices[line_id], request.currency) for line_id in asked}
         others = {kind.key: kind.read(raw.get(kind.key)) for kind in KINDS}
-    except (ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise Refused(Rule.UNREADABLE, str(error)) from None
     for key, value in others.items():
         if not request.permits(key, value):
@@ -133,4 +133,7 @@ def _read_text(raw: object) -> str:
 
 
 def _echo(value: object) -> str:
-    return repr(value)[:LONGEST_ECHO]
+    try:
+        return repr(value)[:LONGEST_ECHO]
+    except (ValueError, RecursionError):  # an integer of thousands of digits, or endless nesting
+        return type(value).__name__

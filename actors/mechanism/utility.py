@@ -18,6 +18,9 @@ from storage.terms.kinds import KINDS, kind_of
 HEAVIEST_WEIGHT = 3.0
 """No kind of term weighs more than so many times what price weighs, whatever the priorities."""
 
+NOTHING = 1e-12
+"""Money per unit that is too little to count."""
+
 
 @dataclass(frozen=True, slots=True)
 class Utility:
@@ -65,10 +68,13 @@ class Utility:
 
     def of(self, terms: Terms) -> float:
         """u: 0 at the limit, 1 at the target with the best bundle, −1 beyond where span is 0."""
-        money, span = self.money(terms), self.span
-        if span > 1e-12:
-            return money / span
-        return 1.0 if money >= -1e-12 else -1.0
+        return self.scaled(self.money(terms))
+
+    def scaled(self, money: float) -> float:
+        """u of an m."""
+        if self.span > NOTHING:
+            return money / self.span
+        return 1.0 if money >= -NOTHING else -1.0
 
 
 def utility_of(

@@ -11,6 +11,7 @@ import itertools
 import math
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
 
 from actors.mechanism.limits import breaches
 from actors.mechanism.moves import Draft
@@ -18,7 +19,7 @@ from actors.mechanism.views import View
 from actors.negotiators import wording
 from storage.money import tick
 from storage.records import LineId, Move, Terms
-from storage.terms.kind import Side, TermValue
+from storage.terms.kind import Side, TermKind, TermValue
 from storage.terms.kinds import KINDS
 
 SHORT_GAME_ROUNDS = 10
@@ -41,9 +42,9 @@ class Tactics:
         ask = aspiration(view)
         if view.their_offer is not None and _acceptable(view, ask):
             return Draft(Move.ACCEPT, wording.acceptance(view), accepts_seq=view.their_offer.seq)
-        if Move.OFFER not in view.legal_moves:
+        terms = proposal(view, ask) if Move.OFFER in view.legal_moves else None
+        if terms is None:
             return Draft(Move.WALK_AWAY, wording.farewell(view))
-        terms = proposal(view, ask)
         return Draft(Move.OFFER, wording.offer(view, terms), terms)
 
 
@@ -72,61 +73,96 @@ def aspiration(view: View) -> float:
     return max(concession(used, soft, style.reserve), firm, style.reserve)
 
 
-def proposal(view: View, ask: float) -> Terms:
+def proposal(view: View, ask: float) -> Terms | None:
     """The terms worth `ask` to oneself that the counterpart probably likes best.
 
-    Never worse for oneself than what the counterpart has offered: that is proposed instead.
+    Never worse for oneself than what the counterpart has offered: that is proposed instead. None
+    where the own limits leave nothing to offer: no payment that is an option, no price above 0.
     """
-    options = [_option(view, bundle, ask) for bundle in _bundles(view)]
+    options = _options(view, ask)
+    if not options:
+        return None
     enough = [option for option in options if option.worth >= ask - CLOSE]
     best = max(enough or options, key=lambda option: (option.appeal, option.worth))
     received = view.received
     if received and received.best_allowed and received.best_allowed_worth > best.worth + CLOSE:
         return received.best_allowed
-    return best.terms
+    prices = _prices(view, best.factor)
+    terms = Terms.model_validate({"unit_prices": prices, **best.bundle})
+    return None if breaches(terms, view.mandate, view.utility.side) else terms
 
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    terms: Terms
+    bundle: Bundle
+    factor: float
+    """Where its prices lie: 0 at the limits, 1 at the targets."""
     worth: float
-    """To oneself, as utility."""
-    appeal: float
-    """To the counterpart, as a guess: half price, half likeness to what it asked for."""
+    """To oneself, as utility, before prices are rounded in one's own favour."""
+    appeal: tuple[bool, float]
+    """To the counterpart, as a guess."""
 
 
-def _bundles(view: View) -> list[Bundle]:
-    theirs = view.their_offer.terms.others if view.their_offer else {}
-    side = view.utility.side
-    choices = [
-        [
-            value
-            for value in kind.candidates(
-                view.mandate.terms[kind.key], side, _known(theirs.get(kind.key))
-            )
-            if view.request.permits(kind.key, value)
-        ]
-        for kind in KINDS
-    ]
-    keys = [kind.key for kind in KINDS]
-    return [dict(zip(keys, values, strict=True)) for values in itertools.product(*choices)]
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    value: TermValue
+    worth: float
+    """To oneself, currency per unit."""
+    likeness: float
+    """To what the counterpart asks for."""
 
 
-def _known(value: TermValue | None) -> tuple[TermValue, ...]:
-    return () if value is None else (value,)
+def _options(view: View, ask: float) -> list[_Option]:
+    """One for each bundle, in canonical order: the prices that make it worth `ask`, and its appeal.
 
-
-def _option(view: View, bundle: Bundle, ask: float) -> _Option:
+    Appeal is half price, half likeness, as long as half of the time is left; then likeness weighs
+    as much as the time used, because a price can always be paid and a limit cannot. Least of all
+    appeals what needs a worse price for oneself than the counterpart itself asks.
+    """
     utility = view.utility
-    price = utility.limit + utility.sign * (ask * utility.span - utility.value(bundle))
-    distance = utility.target - utility.limit
-    factor = min(1.0, max(0.0, (price - utility.limit) / distance)) if distance else 0.0
-    terms = Terms.model_validate({"unit_prices": _prices(view, factor), **bundle})
-    likeness = 0.0
-    if view.their_offer is not None:
-        theirs = view.their_offer.terms
-        likeness = sum(kind.likeness(bundle[kind.key], theirs[kind.key]) for kind in KINDS)
-    return _Option(terms, utility.of(terms), (1 - factor) / 2 + likeness / len(KINDS) / 2)
+    distance = utility.sign * (utility.target - utility.limit)
+    asked = utility.price(view.their_offer.terms) if view.their_offer else utility.limit
+    weight = max(0.5, time_used(view))
+    options = []
+    for choices in itertools.product(*(_choices(view, kind) for kind in KINDS)):
+        value = sum(choice.worth for choice in choices)
+        needed = (ask * utility.span - value) / distance if distance else 0.0
+        factor = min(1.0, max(0.0, needed))
+        money = factor * distance + value
+        likeness = sum(choice.likeness for choice in choices) / len(choices)
+        options.append(
+            _Option(
+                bundle={
+                    kind.key: choice.value for kind, choice in zip(KINDS, choices, strict=True)
+                },
+                factor=factor,
+                worth=utility.scaled(money),
+                appeal=(
+                    factor * distance >= utility.sign * (asked - utility.limit) - CLOSE,
+                    (1 - weight) * (1 - factor) + weight * likeness,
+                ),
+            )
+        )
+    return options
+
+
+def _choices(view: View, kind: TermKind[Any]) -> list[_Choice]:
+    """The values of one kind that may be offered.
+
+    Where none of them is anything like what the counterpart asks, each gets its turn, so that what
+    both could accept is found.
+    """
+    theirs = view.their_offer.terms[kind.key] if view.their_offer else None
+    seen = () if theirs is None else (theirs,)
+    candidates = kind.candidates(view.mandate.terms[kind.key], view.utility.side, seen)
+    values = [value for value in candidates if view.request.permits(kind.key, value)]
+    alike = [0.0 if theirs is None else kind.likeness(value, theirs) for value in values]
+    if theirs is not None and not any(alike):
+        alike = [float(place == view.own_messages % len(values)) for place in range(len(values))]
+    return [
+        _Choice(value, view.utility.worth(kind.key, value), likeness)
+        for value, likeness in zip(values, alike, strict=True)
+    ]
 
 
 def _prices(view: View, factor: float) -> dict[LineId, Decimal]:

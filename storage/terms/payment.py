@@ -62,7 +62,7 @@ class Instalments:
 
 def _percent(share: Fraction) -> str:
     percent = share * 100
-    if share.numerator == 1 and 10_000 % share.denominator:
+    if 1_000_000 % share.denominator:  # finer than four decimals: an equal share that was cut
         return str(percent.numerator // percent.denominator)
     return f"{float(percent):g}"
 
@@ -89,9 +89,15 @@ def read_instalments(text: str) -> Instalments:
 
 def _exact_shares(written: list[str]) -> tuple[Fraction, ...]:
     equal = Fraction(1, len(written))
-    if len(set(written)) == 1 and 0 <= equal * 100 - Fraction(written[0]) < 1:
+    last_digit = Fraction(1, 10 ** len(written[0].partition(".")[2]))
+    if len(set(written)) == 1 and 0 <= equal * 100 - Fraction(written[0]) < last_digit:
         return (equal,) * len(written)
     return tuple(Fraction(part) / 100 for part in written)
+
+
+@lru_cache(maxsize=4096)
+def _present_value(text: str) -> float:
+    return read_instalments(text).present_value
 
 
 class PaymentBrief(TermBrief):
@@ -144,7 +150,7 @@ class Payment(TermKind[PaymentBrief]):
         """
         if value not in brief.acceptable or len(brief.acceptable) == 1:
             return 0.0
-        values = [read_instalments(item).present_value for item in brief.acceptable]
+        values = [_present_value(item) for item in brief.acceptable]
         last = len(brief.acceptable) - 1
         place = (last - brief.acceptable.index(str(value))) / last
         return (max(values) - min(values)) * scale.unit_price * place * scale.weight
