@@ -1,6 +1,7 @@
 """Persistence: the only writer of negotiations and messages.
 
-What waits in its mailbox goes into one transaction, each save a savepoint of its own; receipts go
+What waits in its mailbox goes into one transaction. If one of the saves breaks a rule the whole
+group is saved again, each in a savepoint of its own, so that the one is undone alone; receipts go
 out only after the commit.
 """
 
@@ -42,6 +43,9 @@ LARGEST_GROUP = 500
 """Saves that share one transaction at most."""
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
+
+UNDOES_ONE_SAVE = (StorageError, Refused, peewee.IntegrityError)
+"""What a save can break a rule with; all else concerns the database."""
 
 Receipt = (
     NegotiationsOpened
@@ -119,8 +123,7 @@ class Persistence(pykka.ThreadingActor):
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                with self._store.transaction():
-                    return [(mail.reply_to, self._save_alone(mail)) for mail in group]
+                return self._save_together(group) or self._save_each_alone(group)
             except peewee.OperationalError as error:
                 # locked or full: it may pass; nobody has a receipt, so nobody speaks meanwhile
                 retried = SaveRetried(error=str(error), saves=len(group), retry_in_s=pause_s)
@@ -129,11 +132,23 @@ class Persistence(pykka.ThreadingActor):
                     raise
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
+    def _save_together(self, group: list[Save]) -> list[tuple[Ref, Receipt]] | None:
+        """The usual case, without the cost of savepoints; None, and nothing saved, if one fails."""
+        try:
+            with self._store.transaction():
+                return [(mail.reply_to, self._save(mail)) for mail in group]
+        except UNDOES_ONE_SAVE:
+            return None
+
+    def _save_each_alone(self, group: list[Save]) -> list[tuple[Ref, Receipt]]:
+        with self._store.transaction():
+            return [(mail.reply_to, self._save_alone(mail)) for mail in group]
+
     def _save_alone(self, mail: Save) -> Receipt:
         try:
             with self._store.savepoint():
                 return self._save(mail)
-        except (StorageError, Refused, peewee.IntegrityError) as error:
+        except UNDOES_ONE_SAVE as error:
             if isinstance(mail, OpenNegotiations):
                 return OpeningFailed(quote_id=mail.quote_id, error=error)
             return SaveFailed(negotiation_id=_negotiation_id(mail), error=error)

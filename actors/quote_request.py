@@ -86,7 +86,6 @@ def new_quote(
     mistakes = [*_mistakes(request), *_supplier_mistakes(request, asked, known)]
     if mistakes:
         raise QuoteError(mistakes)
-    options = request.payment_options or tuple(_payment(request.mandate).acceptable)
     return Quote(
         id=QuoteId(f"q-{secrets.token_hex(8)}"),
         status=QuoteStatus.PENDING,
@@ -97,7 +96,7 @@ def new_quote(
         suppliers=asked,
         supplier_names=tuple(known[supplier_id].name for supplier_id in asked),
         brought=tuple(s for s in request.supplier if s.id in asked),
-        payment_options=tuple(dict.fromkeys(Payment().read(option) for option in options)),
+        payment_options=_payment_options(request),
         mandate=_in_currency(request.mandate, request.currency),
         automatic=True,
         created_at=now(),
@@ -122,6 +121,9 @@ def _mistakes(request: QuoteRequest) -> Iterator[str]:
     ids = [line.id for line in request.lines]
     if len(set(ids)) < len(ids):
         yield "lines: two lines have the same id"
+    brought = [supplier.id for supplier in request.supplier]
+    if len(set(brought)) < len(brought):
+        yield "supplier: two have the same id"
     if not any(line.quantity > 0 for line in request.lines):
         yield "lines: no line has a quantity above 0"
     if request.currency not in DECIMALS:
@@ -136,8 +138,7 @@ def _mistakes(request: QuoteRequest) -> Iterator[str]:
     for kind in KINDS:
         brief = request.mandate.terms[kind.key]
         yield from _failing(f"mandate.{kind.key}", kind.check_brief, brief, Side.BRAND)
-    for option in request.payment_options or ():
-        yield from _failing("payment_options", Payment().read, option)
+    yield from _payment_mistakes(request)
 
 
 def _supplier_mistakes(
@@ -159,6 +160,17 @@ def _supplier_mistakes(
                 yield f"lines.{line.id}: {supplier_id} has no price for {line.product!r}"
 
 
+def _payment_mistakes(request: QuoteRequest) -> Iterator[str]:
+    unreadable = [
+        mistake
+        for option in request.payment_options or ()
+        for mistake in _failing("payment_options", Payment().read, option)
+    ]
+    yield from unreadable
+    if not unreadable and not set(_payment_options(request)) & set(_acceptable(request)):
+        yield "payment_options: the mandate accepts none of them"
+
+
 def _failing(field: str, check: Callable[..., object], *values: object) -> Iterator[str]:
     try:
         check(*values)
@@ -166,10 +178,15 @@ def _failing(field: str, check: Callable[..., object], *values: object) -> Itera
         yield f"{field}: {error}"
 
 
-def _payment(mandate: Mandate) -> PaymentBrief:
-    brief = mandate.terms[Payment.key]
+def _payment_options(request: QuoteRequest) -> tuple[str, ...]:
+    options = request.payment_options or _acceptable(request)
+    return tuple(dict.fromkeys(Payment().read(option) for option in options))
+
+
+def _acceptable(request: QuoteRequest) -> tuple[str, ...]:
+    brief = request.mandate.terms[Payment.key]
     assert isinstance(brief, PaymentBrief)  # noqa: S101 - read by that kind
-    return brief
+    return brief.acceptable
 
 
 def _exact(prices: PriceRange, currency: str) -> PriceRange:

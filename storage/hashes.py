@@ -65,9 +65,12 @@ NEGOTIATION_STATE = (
 """What `row_hash` covers; the columns of the brief are covered through `brief_hash`."""
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+
+
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values are equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encode(value)
 
 
 def _digest(*values: Any) -> str:

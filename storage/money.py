@@ -24,6 +24,8 @@ DECIMALS = {
 }
 """How many decimals an amount in each currency has (ISO 4217)."""
 
+TICKS = {currency: Decimal(1).scaleb(-decimals) for currency, decimals in DECIMALS.items()}
+
 _PLAIN_NUMBER = re.compile(r"\d{1,12}(\.\d{1,6})?", re.ASCII)
 """Longer ones are a slip of the hand, or a hostile answer."""
 
@@ -55,7 +57,7 @@ Amount = Annotated[
 
 def tick(currency: str) -> Decimal:
     """The smallest step of a price in this currency: 0.01 for USD, 1 for JPY."""
-    return Decimal(1).scaleb(-DECIMALS[currency])
+    return TICKS[currency]
 
 
 def in_currency(amount: Decimal, currency: str) -> Decimal:

@@ -208,7 +208,7 @@ class Store:
             self._check_agreement(row, ending)
         row["created_at"] = self._now(state)
         row["hash"] = message_hash(state["last_hash"], row)
-        message_id = self._run(INSERT_MESSAGE, [row[column] for column in MESSAGE_COLUMNS])
+        inserted = self._run(INSERT_MESSAGE, [row[column] for column in MESSAGE_COLUMNS])
         changes = {
             "message_count": entry.seq,
             "rounds": state["rounds"] + (entry.sender is Sender.SUPPLIER),
@@ -216,7 +216,8 @@ class Store:
             "last_message_at": row["created_at"],
         }
         completed = self._change(state, changes, ending, at=row["created_at"])
-        return Appended(from_row(Message, {**row, "id": message_id.lastrowid}), completed)
+        saved = {"id": inserted.lastrowid, "created_at": row["created_at"], "hash": row["hash"]}
+        return Appended(Message.model_validate({**dict(entry), **saved}), completed)
 
     def end(self, negotiation_id: NegotiationId, ending: Ending) -> bool:
         """End a negotiation without a further message.
@@ -263,8 +264,9 @@ class Store:
         return state
 
     def _now(self, state: Mapping[str, Any]) -> str:
+        before: str = state["last_message_at"] or state["created_at"]
         # times never run backwards in a negotiation, whatever the machine's clock does
-        return max(write_time(self._clock()), state["last_message_at"] or state["created_at"])
+        return max(write_time(self._clock()), before)
 
     def _said_before(self, entry: Entry, state: Mapping[str, Any]) -> Appended:
         query = MessageRow.select().where(

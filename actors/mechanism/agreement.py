@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 
+from actors.mechanism.amounts import amounts
 from actors.mechanism.conversation import Conversation, StandingOffer
 from actors.mechanism.figures import figures, plain
 from actors.mechanism.moves import Draft, read_terms
@@ -93,9 +93,3 @@ def prose_against(text: str, terms: Terms, request: Request) -> Rule | None:
         if figure.is_money and not figure.readings & agreed:
             return Rule.OTHER_AMOUNT
     return None
-
-
-def amounts(terms: Terms, request: Request) -> frozenset[Decimal]:
-    """All money in terms: unit prices, line totals, the total."""
-    line_totals = (request.line_total(line, terms.unit_prices[line.id]) for line in request.lines)
-    return frozenset({*terms.unit_prices.values(), *line_totals, request.total(terms)})

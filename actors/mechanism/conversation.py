@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from actors.mechanism.amounts import private_amounts
 from actors.mechanism.limits import breaches
 from actors.mechanism.utility import Utility, utility_of
 from storage.records import (
@@ -20,6 +21,7 @@ from storage.records import (
     Move,
     Negotiation,
     NegotiationStatus,
+    Priorities,
     Quote,
     Request,
     Sender,
@@ -72,6 +74,8 @@ class Stance:
 
     mandate: Mandate
     utility: Utility
+    secrets: frozenset[Decimal]
+    """The amounts that this side's words must not tell: its limits, its targets, their totals."""
     standing: StandingOffer | None = None
     messages: int = 0
     received: Received | None = None
@@ -81,20 +85,17 @@ class Stance:
     offered: frozenset[tuple[str, TermValue]] = frozenset()
     """Every value of the kinds beside price that this side has offered."""
 
-    def spoke(self) -> Stance:
-        """After a message of this side."""
-        return replace(self, messages=self.messages + 1)
-
-    def offering(self, offer: StandingOffer, side: Side) -> tuple[Stance, bool]:
-        """After an offer of this side, and whether that was progress.
+    def offering(self, offer: StandingOffer) -> tuple[Stance, bool]:
+        """After a message of this side with an offer, and whether that was progress.
 
         Progress is a total better for the other by 0.5 % than at the last progress, so that many
         small steps count too, or a value of another term that was not offered before.
         """
         values = frozenset((key, value) for key, value in offer.terms.others.items())
-        bettered = _betters(offer.total, self.progress_total, side)
+        bettered = _betters(offer.total, self.progress_total, self.utility.side)
         stance = replace(
             self,
+            messages=self.messages + 1,
             standing=offer,
             offered=self.offered | values,
             progress_total=offer.total if bettered else self.progress_total,
@@ -110,6 +111,13 @@ class Stance:
         if worth > so_far.best_allowed_worth and not breaches(terms, self.mandate, side):
             received = replace(received, best_allowed=terms, best_allowed_worth=worth)
         return replace(self, received=received)
+
+
+def _stance(
+    request: Request, side: Side, mandate: Mandate, priorities: Priorities | None
+) -> Stance:
+    utility = utility_of(request, side, mandate, priorities)
+    return Stance(mandate, utility, private_amounts(mandate, request))
 
 
 def _betters(total: Decimal, reference: Decimal | None, side: Side) -> bool:
@@ -149,15 +157,13 @@ class Conversation:
         """A conversation in which nothing has been said."""
         request = quote.request
         of_supplier = negotiation.supplier.mandate_for(quote.lines)
-        brand = utility_of(request, Side.BRAND, negotiation.mandate, quote.priorities)
-        supplier = utility_of(request, Side.SUPPLIER, of_supplier, None)
         return cls(
             quote=quote,
             negotiation=negotiation,
             request=request,
             profile=negotiation.supplier.profile,
-            brand=Stance(mandate=negotiation.mandate, utility=brand),
-            supplier=Stance(mandate=of_supplier, utility=supplier),
+            brand=_stance(request, Side.BRAND, negotiation.mandate, quote.priorities),
+            supplier=_stance(request, Side.SUPPLIER, of_supplier, None),
         )
 
     @classmethod
@@ -206,33 +212,38 @@ class Conversation:
             message.accepts_seq,
             message.created_at,
         )
-        told = replace(
-            self,
-            message_count=message.seq,
-            last_sender=message.sender,
-            heard_by_brand=(*self.heard_by_brand, public),
-        )
+        heard_by_brand = (*self.heard_by_brand, public)
         if message.sender is Sender.USER:
-            return told
-        told = replace(told, heard_by_supplier=(*self.heard_by_supplier, public))
-        side = Side(message.sender.value)
-        told = told._with_stance(side, told.stance(side).spoke())
-        if message.move is Move.OFFER and message.terms is not None:
-            told = told._offered(side, message.seq, message.terms)
-        return told._round_ended() if side is Side.SUPPLIER else told
+            return replace(
+                self,
+                message_count=message.seq,
+                last_sender=message.sender,
+                heard_by_brand=heard_by_brand,
+            )
+        side = Side.BRAND if message.sender is Sender.BRAND else Side.SUPPLIER
+        own, theirs, progressed = self._spoken(side, message)
+        round_ended = side is Side.SUPPLIER
+        stale_rounds = self.stale_rounds
+        if round_ended:
+            stale_rounds = 0 if progressed else stale_rounds + 1
+        return replace(
+            self,
+            brand=theirs if round_ended else own,
+            supplier=own if round_ended else theirs,
+            message_count=message.seq,
+            rounds=self.rounds + round_ended,
+            stale_rounds=stale_rounds,
+            progressed=progressed and not round_ended,
+            last_sender=message.sender,
+            heard_by_brand=heard_by_brand,
+            heard_by_supplier=(*self.heard_by_supplier, public),
+        )
 
-    def _offered(self, side: Side, seq: int, terms: Terms) -> Conversation:
-        offer = StandingOffer(seq, terms, self.request.total(terms))
-        offerer, progressed = self.stance(side).offering(offer, side)
-        told = replace(self, progressed=self.progressed or progressed)
-        told = told._with_stance(side, offerer)
-        return told._with_stance(side.other, told.stance(side.other).receiving(terms))
-
-    def _round_ended(self) -> Conversation:
-        stale = 0 if self.progressed else self.stale_rounds + 1
-        return replace(self, rounds=self.rounds + 1, stale_rounds=stale, progressed=False)
-
-    def _with_stance(self, side: Side, stance: Stance) -> Conversation:
-        if side is Side.BRAND:
-            return replace(self, brand=stance)
-        return replace(self, supplier=stance)
+    def _spoken(self, side: Side, message: Message) -> tuple[Stance, Stance, bool]:
+        """Both stances after a message, its sender's first, and whether the round has progress."""
+        own, theirs = self.stance(side), self.stance(side.other)
+        if message.move is not Move.OFFER or message.terms is None:
+            return replace(own, messages=own.messages + 1), theirs, self.progressed
+        offer = StandingOffer(message.seq, message.terms, self.request.total(message.terms))
+        own, progress = own.offering(offer)
+        return own, theirs.receiving(message.terms), self.progressed or progress

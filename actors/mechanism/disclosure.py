@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from decimal import Decimal
 from functools import lru_cache
 
-from actors.mechanism.agreement import amounts
+from actors.mechanism.amounts import amounts
 from actors.mechanism.conversation import Conversation
-from actors.mechanism.figures import Figure, figures, plain
+from actors.mechanism.figures import Figure, figures, may_name, plain
 from actors.mechanism.ruling import Refused, Rule
-from storage.records import Mandate, Quote, Request, Terms
+from storage.records import Quote, Request, Terms
 from storage.terms.kind import Side
+
+BEGINNING = 3
+"""Characters by which most words are told from all names at once."""
+_WORD = re.compile(r"[^\W_]+")
+NO_WORD = "_"
+"""What no name begins with."""
 
 
 def check_words(text: str, terms: Terms | None, conversation: Conversation, side: Side) -> None:
@@ -23,19 +30,13 @@ def check_words(text: str, terms: Terms | None, conversation: Conversation, side
     """
     if side is Side.BRAND:
         _check_names(text, conversation)
-    private = private_amounts(conversation.stance(side).mandate, conversation.request)
+    secrets = conversation.stance(side).secrets
+    if not may_name(text, secrets):
+        return
     for figure in figures(text):
-        told = figure.readings & private
+        told = figure.readings & secrets
         if told and not _is_public(figure, terms, conversation):
             raise Refused(Rule.PRIVATE_FIGURE, f"the words tell a private figure: {figure.text}")
-
-
-def private_amounts(mandate: Mandate, request: Request) -> frozenset[Decimal]:
-    """A side's limits and targets, and what they come to for a line and for all of them."""
-    targets = Terms(unit_prices={key: prices.target for key, prices in mandate.prices.items()})
-    limits = Terms(unit_prices={key: prices.limit for key, prices in mandate.prices.items()})
-    # a line of which none is ordered comes to nothing, which is no secret
-    return (amounts(targets, request) | amounts(limits, request)) - {Decimal(0)}
 
 
 def _is_public(figure: Figure, terms: Terms | None, conversation: Conversation) -> bool:
@@ -58,18 +59,22 @@ def _request_figures(request: Request) -> frozenset[Decimal]:
 
 
 def _check_names(text: str, conversation: Conversation) -> None:
+    rivals, beginnings = _names_of(_OneQuote(conversation.quote))
+    words = _name_words(text)
+    starts = [place for place, word in enumerate(words) if word[:BEGINNING] in beginnings]
+    if not starts:
+        return
     own = _name_words(conversation.negotiation.supplier.name)
-    rivals = _names_of(_OneQuote(conversation.quote))
-    spoken = _without(own, _name_words(text))
-    longest = max(map(len, rivals), default=0)
-    for start in range(len(spoken)):
+    spoken = _without(own, words)
+    for start in starts:
         name = ""
         for word in spoken[start:]:
             name += word
-            if name in rivals and name != "".join(own):
-                raise Refused(Rule.RIVAL_NAME, "the words name another supplier of the quote")
-            if len(name) >= longest:
+            place = bisect_left(rivals, name)
+            if place == len(rivals) or not rivals[place].startswith(name):
                 break
+            if rivals[place] == name and name != "".join(own):
+                raise Refused(Rule.RIVAL_NAME, "the words name another supplier of the quote")
 
 
 class _OneQuote:
@@ -86,26 +91,25 @@ class _OneQuote:
 
 
 @lru_cache(maxsize=256)
-def _names_of(one: _OneQuote) -> frozenset[str]:
-    """The suppliers' names, their words run together: `Supplier 2` and `supplier2` are one."""
-    names = ("".join(_name_words(name)) for name in one.quote.supplier_names)
-    return frozenset(name for name in names if name)
+def _names_of(one: _OneQuote) -> tuple[list[str], frozenset[str]]:
+    """The suppliers' names in order, their words run together, and the beginnings of them.
+
+    `Supplier 2` and `supplier2` are one.
+    """
+    names = {"".join(_name_words(name)) for name in one.quote.supplier_names} - {""}
+    beginnings = {name[:length] for name in names for length in range(1, BEGINNING + 1)}
+    return sorted(names), frozenset(beginnings)
 
 
 def _name_words(text: str) -> list[str]:
     """The words of letters and digits, however they are capitalised and separated."""
-    return re.findall(r"[^\W_]+", plain(text).casefold())
+    return _WORD.findall(plain(text).casefold())
 
 
 def _without(name: list[str], words: list[str]) -> list[str]:
-    """The words with each place cut that says the name, so that it can't pass for another's."""
-    kept: list[str] = []
-    place = 0
-    while place < len(words):
+    """The words, with nothing in each place that says the name: it can't pass for another's."""
+    kept = list(words)
+    for place in range(len(words) - len(name) + 1):
         if name and words[place : place + len(name)] == name:
-            kept.append("")
-            place += len(name)
-        else:
-            kept.append(words[place])
-            place += 1
+            kept[place : place + len(name)] = [NO_WORD] * len(name)
     return kept

@@ -15,6 +15,7 @@ _NUMBER = re.compile(
     r"|\d{1,3}(?:[ .,'_]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?",
     re.ASCII,
 )
+_DIGITS = re.compile(r"\d[\d .,'_]*", re.ASCII)
 _NET = r"\bnet\s*\d+\b(?![ .,']?\d)"  # `net 7.20` is a price
 _SHARES = re.compile(
     rf"(?<!\d)\d+(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)+(?:\s*{_NET})?|{_NET}", re.ASCII | re.I
@@ -37,7 +38,7 @@ _THOUSANDS = re.compile(r"\s*(?:k|thousand)\b", re.I)
 _DATE_GOES_ON = re.compile(r"[./-]\d", re.ASCII)
 _ENGLISH_CODES = frozenset({"all", "bob", "cad", "cop", "cup", "mad", "mop", "pen", "top", "try"})
 """Currency codes that are words too: they count as codes in capitals only."""
-_ONE_FORM = str.maketrans("’‘ʼ٬·٫。‚、", "''''...,,")
+_ONE_FORM = {ord(c): one for c, one in zip("’‘ʼ٬·٫。‚、", "''''...,,", strict=True)}
 _INVISIBLE = frozenset({"Cf", "Mn", "Me", "Cn", "Co"})
 _BLANKS = frozenset("\u115f\u1160\u2800")
 
@@ -55,8 +56,19 @@ class Figure:
 
 def plain(text: str) -> str:
     """Text with compatibility forms unified, invisible characters and combining marks removed."""
-    unified = unicodedata.normalize("NFKC", text).translate(_ONE_FORM)
-    return "".join(_ascii_digit(c) for c in unified if _is_visible(c))
+    if text.isascii() and text.isprintable():
+        return text
+    return unicodedata.normalize("NFKC", text).translate(_PLAIN_FORMS)
+
+
+def may_name(text: str, amounts: frozenset[Decimal]) -> bool:
+    """Whether some run of digits could be one of the amounts: cheap, and a no is certain."""
+    for run in _DIGITS.findall(plain(text)):
+        for number in _NUMBER.findall(run):
+            values = readings(number)
+            if values & amounts or not amounts.isdisjoint(1000 * value for value in values):
+                return True
+    return False
 
 
 def figures(text: str) -> list[Figure]:
@@ -111,12 +123,22 @@ def _without_shares(match: re.Match[str]) -> str:
     return " "
 
 
-def _is_visible(character: str) -> bool:
-    category = unicodedata.category(character)
-    if category == "Cc":
-        return character.isspace()
-    return category not in _INVISIBLE and character not in _BLANKS
+class _PlainForms(dict[int, str]):
+    """What each character is written as, found out once per character."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category in _INVISIBLE or character in _BLANKS:
+            plain = ""
+        elif category == "Cc":
+            plain = character if character.isspace() else ""
+        elif character.isdigit():
+            plain = str(unicodedata.digit(character))
+        else:
+            plain = character
+        self[code] = plain
+        return plain
 
 
-def _ascii_digit(character: str) -> str:
-    return str(unicodedata.digit(character)) if character.isdigit() else character
+_PLAIN_FORMS = _PlainForms(_ONE_FORM)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from storage.terms.kinds import KINDS
 
 LONGEST_TEXT = 4_000
 """Characters that a message may have."""
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 LONGEST_ECHO = 60
 """Characters of what was wrong that a reason repeats."""
 
@@ -127,7 +129,7 @@ def _read_text(raw: object) -> str:
         raise Refused(Rule.UNREADABLE, "a message needs words")
     if len(raw) > LONGEST_TEXT:
         raise Refused(Rule.UNREADABLE, f"{len(raw)} characters: at most {LONGEST_TEXT}")
-    if "\0" in raw or any("\ud800" <= character <= "\udfff" for character in raw):
+    if _UNSTORABLE.search(raw):
         raise Refused(Rule.UNREADABLE, "the text has characters that can't be stored")
     return raw
 

@@ -39,10 +39,10 @@ class Tactics:
 
     async def next_move(self, view: View) -> Draft:
         """Accept, offer or walk away; never talk."""
-        ask = aspiration(view)
-        if view.their_offer is not None and _acceptable(view, ask):
-            return Draft(Move.ACCEPT, wording.acceptance(view), accepts_seq=view.their_offer.seq)
+        ask, theirs = aspiration(view), view.their_offer
         terms = proposal(view, ask) if Move.OFFER in view.legal_moves else None
+        if theirs is not None and (_acceptable(view, ask) or theirs.terms == terms):
+            return Draft(Move.ACCEPT, wording.acceptance(view), accepts_seq=theirs.seq)
         if terms is None:
             return Draft(Move.WALK_AWAY, wording.farewell(view))
         return Draft(Move.OFFER, wording.offer(view, terms), terms)
