@@ -41,7 +41,8 @@ def read_amount(raw: object) -> Decimal:
         ValueError: It is anything else; the text says what was expected.
     """
     if isinstance(raw, Decimal):
-        raw = format(raw, "f") if raw.is_finite() else str(raw)
+        # written out, a number such as 1E+999999999 would fill the memory
+        raw = format(raw, "f") if raw.is_finite() and abs(raw.adjusted()) < 20 else str(raw)
     elif isinstance(raw, int) and not isinstance(raw, bool):
         raw = str(raw)
     if not isinstance(raw, str) or not _PLAIN_NUMBER.fullmatch(raw):

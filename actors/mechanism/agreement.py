@@ -82,9 +82,9 @@ def offer_accepted(draft: Draft, conversation: Conversation, side: Side) -> Stan
 
 def prose_against(text: str, terms: Terms, request: Request) -> Rule | None:
     """What in an accept's words makes it no accept: a condition, another amount, or nothing."""
-    for line in request.lines:
-        # a product may well be called "1.50 m cable, freight pending"
-        text = text.replace(line.product, " ")
+    # a product may well be called "1.50 m cable, freight pending", and be part of another's name
+    for name in sorted(_public_names(request), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ", text)
     words = plain(text)
     if any(condition.search(words) for condition in CONDITIONS):
         return Rule.CONDITION
@@ -93,3 +93,8 @@ def prose_against(text: str, terms: Terms, request: Request) -> Rule | None:
         if figure.is_money and not figure.readings & agreed:
             return Rule.OTHER_AMOUNT
     return None
+
+
+def _public_names(request: Request) -> set[str]:
+    units = {line.unit for line in request.lines if any(map(str.isdigit, line.unit))}
+    return units | {line.product for line in request.lines}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
 
@@ -53,28 +54,50 @@ def _is_public(figure: Figure, terms: Terms | None, conversation: Conversation) 
 
 
 def _request_figures(request: Request) -> frozenset[Decimal]:
-    words = " ; ".join([request.notes, *(f"{line.product} {line.unit}" for line in request.lines)])
-    written = (reading for figure in figures(words) for reading in figure.readings)
+    written = (reading for figure in figures(_prose(request)) for reading in figure.readings)
     return frozenset({*(line.quantity for line in request.lines), *written})
 
 
+def _prose(request: Request) -> str:
+    return " ; ".join([request.notes, *(f"{line.product} ; {line.unit}" for line in request.lines)])
+
+
 def _check_names(text: str, conversation: Conversation) -> None:
-    rivals, beginnings = _names_of(_OneQuote(conversation.quote))
+    names = _names_of(_OneQuote(conversation.quote))
     words = _name_words(text)
-    starts = [place for place, word in enumerate(words) if word[:BEGINNING] in beginnings]
-    if not starts:
+    if not names.starts_in(words):
         return
     own = _name_words(conversation.negotiation.supplier.name)
-    spoken = _without(own, words)
-    for start in starts:
-        name = ""
-        for word in spoken[start:]:
-            name += word
-            place = bisect_left(rivals, name)
-            if place == len(rivals) or not rivals[place].startswith(name):
-                break
-            if rivals[place] == name and name != "".join(own):
-                raise Refused(Rule.RIVAL_NAME, "the words name another supplier of the quote")
+    if names.said_in(_without(own, words)) - {"".join(own)}:
+        raise Refused(Rule.RIVAL_NAME, "the words name another supplier of the quote")
+
+
+class _Names:
+    """Names with their words run together, so that `Supplier 2` and `supplier2` are one."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.all = sorted({"".join(_name_words(name)) for name in names} - {""})
+        lengths = range(1, BEGINNING + 1)
+        self._beginnings = {name[:length] for name in self.all for length in lengths}
+
+    def starts_in(self, words: list[str]) -> list[int]:
+        """The places where one of the names may begin."""
+        beginnings = self._beginnings
+        return [place for place, word in enumerate(words) if word[:BEGINNING] in beginnings]
+
+    def said_in(self, words: list[str]) -> set[str]:
+        """The names that the words say."""
+        said = set()
+        for start in self.starts_in(words):
+            name = ""
+            for word in words[start:]:
+                name += word
+                place = bisect_left(self.all, name)
+                if place == len(self.all) or not self.all[place].startswith(name):
+                    break
+                if self.all[place] == name:
+                    said.add(name)
+        return said
 
 
 class _OneQuote:
@@ -91,14 +114,11 @@ class _OneQuote:
 
 
 @lru_cache(maxsize=256)
-def _names_of(one: _OneQuote) -> tuple[list[str], frozenset[str]]:
-    """The suppliers' names in order, their words run together, and the beginnings of them.
-
-    `Supplier 2` and `supplier2` are one.
-    """
-    names = {"".join(_name_words(name)) for name in one.quote.supplier_names} - {""}
-    beginnings = {name[:length] for name in names for length in range(1, BEGINNING + 1)}
-    return sorted(names), frozenset(beginnings)
+def _names_of(one: _OneQuote) -> _Names:
+    """The suppliers' names, but for those that the request itself says."""
+    names = _Names(one.quote.supplier_names)
+    public = names.said_in(_name_words(_prose(one.quote.request)))
+    return _Names(set(names.all) - public)
 
 
 def _name_words(text: str) -> list[str]:
