@@ -1,0 +1,136 @@
+"""Migrations: a new file becomes ours, ours stays as it is, and nobody else's is touched."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from factories import make_quote
+
+from storage import migrations
+from storage.errors import DatabaseUnusable
+from storage.migrations import APPLICATION_ID, STEPS
+from storage.store import Store
+
+
+@contextmanager
+def sqlite(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(path)) as database, database:
+        yield database
+
+
+def fingerprint(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def schema(path: Path) -> list[tuple[str, str]]:
+    with sqlite(path) as database:
+        return database.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_new_or_empty_file_becomes_a_database_of_the_newest_version(
+    tmp_path: Path, exists: bool
+) -> None:
+    path = tmp_path / "parley.db"
+    if exists:
+        path.touch()
+
+    Store(path)
+
+    with sqlite(path) as database:
+        assert database.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+        assert database.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+    assert APPLICATION_ID.to_bytes(4, "big") == b"PARL"
+
+
+def test_opening_it_again_changes_nothing(store: Store, tmp_path: Path) -> None:
+    store.add_quote(make_quote())
+    before, tables = fingerprint(tmp_path), schema(store.path)
+
+    again = Store(store.path)
+
+    assert again.quotes() == store.quotes()
+    assert fingerprint(tmp_path) == before
+    assert schema(store.path) == tables
+
+
+def test_only_the_missing_steps_are_run(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.add_quote(make_quote())
+    quotes = store.quotes()
+    step = ("ALTER TABLE quotes ADD COLUMN later TEXT", "CREATE TABLE more (id TEXT)")
+    monkeypatch.setattr(migrations, "STEPS", (*STEPS, step))
+
+    Store(store.path)
+
+    with sqlite(store.path) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (len(STEPS) + 1,)
+        assert database.execute("SELECT id, later FROM quotes").fetchall() == [(quotes[0].id, None)]
+
+
+def test_steps_that_fail_leave_the_version_before(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = schema(store.path)
+    monkeypatch.setattr(migrations, "STEPS", (*STEPS, ("CREATE TABLE more (id TEXT)", "BROKEN")))
+
+    with pytest.raises(DatabaseUnusable, match="syntax error"):
+        Store(store.path)
+
+    assert schema(store.path) == before
+    with sqlite(store.path) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+
+
+@pytest.mark.parametrize("journal", ["delete", "wal"])
+@pytest.mark.parametrize("version", [0, len(STEPS), len(STEPS) + 1])
+def test_another_programs_database_is_refused_and_stays_as_it_was(
+    tmp_path: Path, journal: str, version: int
+) -> None:
+    path = tmp_path / "theirs.db"
+    with sqlite(path) as database:
+        database.execute(f"PRAGMA journal_mode = {journal}")
+        database.execute("CREATE TABLE quotes (id TEXT)")
+        database.execute("INSERT INTO quotes VALUES ('theirs')")
+        database.execute(f"PRAGMA user_version = {version}")
+    before = fingerprint(tmp_path)
+
+    with pytest.raises(DatabaseUnusable, match="another program"):
+        Store(path)
+
+    assert fingerprint(tmp_path) == before
+
+
+def test_a_newer_versions_database_is_refused_and_stays_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "newer.db"
+    Store(path)
+    with sqlite(path) as database:
+        database.execute(f"PRAGMA user_version = {len(STEPS) + 1}")
+    before = fingerprint(tmp_path)
+
+    with pytest.raises(DatabaseUnusable, match=r"newer version .*: update this program"):
+        Store(path)
+
+    assert fingerprint(tmp_path) == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Dear diary, " * 100)
+    before = fingerprint(tmp_path)
+
+    with pytest.raises(DatabaseUnusable, match=r"can't use .*notes\.txt"):
+        Store(tmp_path / "notes.txt")
+
+    assert fingerprint(tmp_path) == before
+
+
+def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing" / "parley.db", tmp_path):
+        with pytest.raises(DatabaseUnusable, match="can't use"):
+            Store(path)
+
+    assert fingerprint(tmp_path) == {}

@@ -1,0 +1,272 @@
+"""The nouns: frozen, strict, private where they must be, and the same in JSON as in memory."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from factories import NOON, make_config, make_negotiations, make_quote, make_supplier, make_terms
+from pydantic import ValidationError
+
+from storage.records import (
+    Line,
+    Mandate,
+    Priorities,
+    Quote,
+    Rules,
+    Style,
+    Supplier,
+    SupplierPrivate,
+    Terms,
+    limit_keys,
+    write_time,
+)
+from storage.terms.kind import Record, Side
+
+MANDATE: dict[str, Any] = {
+    "widget.unit_price": {"target": "5.00", "limit": "8.00"},
+    "lead_time_days": {"target": 25, "limit": 45},
+    "payment": ["net 30", "30/70"],
+}
+
+
+def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        make_quote(notes="Grün — 100 % recycled"),
+        make_negotiations(make_quote())[0],
+        make_supplier(style={"hard": 0.5, "voice": "warm"}, negotiator="script"),
+        make_terms("7.10"),
+        Mandate.model_validate(MANDATE),
+    ],
+)
+def test_a_record_is_read_back_from_json_as_it_was(record: Record) -> None:
+    written = record.model_dump(mode="json")
+
+    assert type(record).model_validate(written) == record
+    assert type(record).model_validate_json(json.dumps(written)) == record
+
+
+def test_a_record_is_frozen_and_takes_no_unknown_field() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        make_quote().currency = "EUR"  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="colour"):
+        Line.model_validate({"id": "a", "product": "A", "quantity": 1, "colour": "red"})
+
+
+def test_terms_are_flat_in_json_and_read_by_key_in_python() -> None:
+    terms = make_terms("7.10", 35, "30/70")
+
+    assert terms.model_dump(mode="json") == {
+        "unit_prices": {"widget": "7.10"},
+        "lead_time_days": 35,
+        "payment": "30/70",
+    }
+    assert terms["lead_time_days"] == 35
+    assert dict(terms.others) == {"lead_time_days": 35, "payment": "30/70"}
+
+
+@pytest.mark.parametrize("change", [{"lead_time_days": 35.5}, {"payment": None}, {"extra": []}])
+def test_a_term_is_a_whole_number_or_text(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Terms.model_validate(make_terms().model_dump(mode="json") | change)
+
+
+def test_a_mandate_has_the_keys_of_limits_in_json() -> None:
+    mandate = Mandate.model_validate(MANDATE)
+
+    assert mandate.model_dump(mode="json") == MANDATE
+    assert limit_keys() == ["<line id>.unit_price", "lead_time_days", "payment"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "mistake"),
+    [
+        (without(MANDATE, "payment"), "it says nothing about payment"),
+        (without(MANDATE, "payment", "lead_time_days"), "about lead_time_days, payment"),
+        (MANDATE | {"warranty": 1}, "unknown key 'warranty': write <line id>.unit_price, lead_tim"),
+        (MANDATE | {"lead_time_days": 30}, "lead_time_days: "),
+        (MANDATE | {"payment": ["soon"]}, "payment: expected payment"),
+        (MANDATE | {"widget.unit_price": {"target": "5.00"}}, "limit"),
+        (MANDATE | {"widget.unit_price": {"target": 5.0, "limit": "8.00"}}, "plain number as text"),
+        ({"prices": {}, "terms": {"lead_time_days": {}, "payment": {}}}, "it says nothing about"),
+    ],
+)
+def test_a_mistake_in_a_mandate_is_named(raw: dict[str, Any], mistake: str) -> None:
+    with pytest.raises(ValidationError, match=mistake):
+        Mandate.model_validate(raw)
+
+
+@pytest.mark.parametrize(
+    ("private", "mistake"),
+    [
+        ({"payment": []}, "payment: expected a list"),
+        ({"prices": {"Widget": {"list": "5.00", "floor": "6.00"}}}, r"prices\.Widget: the floor"),
+        ({"lead_time_days": {"standard": 20, "shortest": 30}}, "shortest 30 is above"),
+        ({"terms": {}}, "lead_time_days"),
+        ({"terms": {"lead_time_days": {}, "payment": {}}}, "lead_time_days"),
+        ({"mood": "good"}, "mood"),
+    ],
+)
+def test_a_mistake_in_a_suppliers_private_side_is_named(
+    private: dict[str, Any], mistake: str
+) -> None:
+    fields = make_supplier().private.model_dump(mode="json") | private
+
+    with pytest.raises(ValidationError, match=mistake):
+        SupplierPrivate.model_validate(fields)
+
+
+@pytest.mark.parametrize("key", ["lead_time_days", "payment"])
+def test_a_supplier_says_something_about_each_kind_of_term(key: str) -> None:
+    fields = without(make_supplier().private.model_dump(mode="json"), key)
+
+    with pytest.raises(ValidationError, match=f"it says nothing about {key}"):
+        SupplierPrivate.model_validate(fields)
+
+
+def test_a_profile_holds_nothing_of_the_private_side() -> None:
+    supplier = make_supplier()
+
+    public = supplier.profile.model_dump(mode="json")
+
+    assert public == {"id": "supplier-1", "name": "Supplier 1", "quality": 4.0, "about": ""}
+    assert type(supplier.profile) is not Supplier
+
+
+def test_a_suppliers_mandate_prices_the_lines_by_their_products() -> None:
+    supplier = make_supplier(list_price="9.00", floor="6.00")
+    line = Line.model_validate({"id": "a", "product": "Widget", "quantity": "10"})
+
+    mandate = supplier.mandate_for((line,))
+
+    assert mandate.prices[line.id].target == Decimal("9.00")
+    assert mandate.prices[line.id].limit == Decimal("6.00")
+    assert mandate.terms == supplier.private.terms
+
+
+def test_what_suppliers_may_read_of_a_quote_is_four_fields() -> None:
+    quote = make_quote(notes="In cartons.")
+
+    assert quote.request.model_dump(mode="json") == {
+        "currency": "USD",
+        "lines": [{"id": "widget", "product": "Widget", "quantity": "100", "unit": "pcs"}],
+        "notes": "In cartons.",
+        "payment_options": ["net 30", "30/70", "33/33/33"],
+    }
+
+
+def test_totals_are_exact_and_each_line_is_rounded_by_itself() -> None:
+    lines = [{"id": i, "product": "Widget", "quantity": "1.5"} for i in ("a", "b")]
+    prices = {f"{i}.unit_price": {"target": "0.01", "limit": "0.01"} for i in ("a", "b")}
+    quote = make_quote(lines=lines, mandate=without(MANDATE, "widget.unit_price") | prices)
+    terms = Terms.model_validate({"unit_prices": {"a": "0.01", "b": "0.01"}})
+
+    assert quote.request.quantity == Decimal("3.0")
+    assert quote.request.line_total(quote.lines[0], Decimal("0.01")) == Decimal("0.02")
+    assert str(quote.request.total(terms)) == "0.04"
+
+
+def test_an_offer_may_carry_only_a_payment_that_is_an_option() -> None:
+    request = make_quote(payment_options=["30/70"], payment=["30/70"]).request
+
+    assert request.permits("payment", "30/70")
+    assert not request.permits("payment", "net 30")
+    assert request.permits("lead_time_days", 3000)
+
+
+@pytest.mark.parametrize(
+    ("price", "brand", "supplier"),
+    [("5.99", True, False), ("6.00", True, True), ("8.00", True, True), ("8.01", False, True)],
+)
+def test_a_limit_holds_from_the_side_that_set_it(price: str, brand: bool, supplier: bool) -> None:
+    buying = Mandate.model_validate(MANDATE).prices[make_quote().lines[0].id]
+    selling = make_supplier(floor="6.00").private.prices["Widget"]
+
+    assert buying.allows(Decimal(price), Side.BRAND) is brand
+    assert selling.allows(Decimal(price), Side.SUPPLIER) is supplier
+
+
+def test_a_price_limit_on_the_wrong_side_of_the_target_is_refused() -> None:
+    buying = Mandate.model_validate(MANDATE).prices[make_quote().lines[0].id]
+    selling = make_supplier().private.prices["Widget"]
+    buying.check(Side.BRAND)
+    selling.check(Side.SUPPLIER)
+
+    with pytest.raises(ValueError, match="must not be below the target"):
+        selling.check(Side.BRAND)
+    with pytest.raises(ValueError, match="above the list price"):
+        buying.check(Side.SUPPLIER)
+
+
+@pytest.mark.parametrize("cost", [24, 26, -25, 101])
+def test_the_four_priorities_sum_to_100(cost: int) -> None:
+    assert sum(Priorities().model_dump().values()) == 100
+
+    with pytest.raises(ValidationError):
+        Priorities(cost=cost)
+
+
+@pytest.mark.parametrize(
+    ("record", "fields"),
+    [
+        (Line, {"id": "a.b", "product": "A", "quantity": 1}),
+        (Line, {"id": "a\n", "product": "A", "quantity": 1}),
+        (Line, {"id": "", "product": "A", "quantity": 1}),
+        (Line, {"id": "a", "product": "", "quantity": 1}),
+        (Line, {"id": "a", "product": "A", "quantity": 1.5}),
+        (Line, {"id": "a", "product": "A", "quantity": -1}),
+        (Rules, {"max_rounds": 0}),
+        (Rules, {"move_timeout_s": 0}),
+        (Rules, {"move_timeout_s": float("nan")}),
+        (Rules, {"draft_retries": -1}),
+        (Style, {"hard": 0}),
+        (Style, {"reserve": 1}),
+        (Supplier, {"id": "s", "name": "S", "quality": 6, "currency": "USD"}),
+    ],
+)
+def test_a_value_out_of_range_is_refused(record: type[Record], fields: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        record.model_validate(fields)
+
+
+@pytest.mark.parametrize(
+    ("rules", "rounds"),
+    [
+        ({"max_rounds": 10}, 5),
+        ({"max_rounds": 4}, 3),
+        ({"max_rounds": 21}, 10),
+        ({"no_progress_rounds": 0}, 0),
+        ({"no_progress_rounds": 7}, 7),
+    ],
+)
+def test_patience_is_half_of_the_rounds_and_at_least_three(
+    rules: dict[str, int], rounds: int
+) -> None:
+    assert Rules.model_validate(rules).patience_rounds == rounds
+
+
+def test_times_are_written_in_utc_with_six_decimals_so_that_text_sorts_like_time() -> None:
+    moments = [NOON + timedelta(microseconds=step) for step in (0, 1, 10, 999_999, 1_000_000)]
+
+    written = [write_time(moment) for moment in moments]
+
+    assert written[:2] == ["2026-01-02T12:00:00.000000Z", "2026-01-02T12:00:00.000001Z"]
+    assert written == sorted(written)
+    assert write_time(datetime(2026, 1, 2, 14, tzinfo=timezone(timedelta(hours=2)))) == written[0]
+    assert make_quote().model_dump(mode="json")["created_at"] == written[0]
+
+
+def test_a_time_read_back_is_aware() -> None:
+    quote = Quote.model_validate(make_quote(make_config()).model_dump(mode="json"))
+
+    assert quote.created_at == NOON
+    assert quote.created_at.tzinfo is not None
+    assert quote.created_at.utcoffset() == UTC.utcoffset(None)
