@@ -1,0 +1,245 @@
+"""A conversation is a fold over its messages: what stands, what progressed, who is next."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from factories import NOON, as_saved, make_config, make_conversation, make_entry, make_terms, said
+
+from actors.mechanism.conversation import Conversation
+from actors.mechanism.rulebook import ending_without_words
+from storage.records import Message, Move, NegotiationStatus, Reason, Sender, Terms
+from storage.terms.kind import Side
+
+
+def play_round(
+    talk: Conversation, brand: Terms | None = None, supplier: Terms | None = None
+) -> Conversation:
+    """A brand's message and a supplier's: an offer where there are terms, else talk."""
+    for sender, terms in ((Sender.BRAND, brand), (Sender.SUPPLIER, supplier)):
+        talk = said(talk, sender, Move.OFFER if terms else Move.TALK, terms=terms)
+    return talk
+
+
+def play_idle_rounds(talk: Conversation, count: int) -> Conversation:
+    for _ in range(count):
+        talk = play_round(talk)
+    return talk
+
+
+def patient(rounds: int, max_rounds: int = 100) -> Conversation:
+    return make_conversation(make_config(max_rounds=max_rounds, no_progress_rounds=rounds))
+
+
+def test_nothing_stands_before_an_offer() -> None:
+    talk = make_conversation()
+
+    assert talk.brand.standing is talk.supplier.standing is None
+    assert (talk.message_count, talk.rounds, talk.next_side) == (0, 0, Side.BRAND)
+
+
+def test_an_offer_stands_until_its_own_sender_makes_another() -> None:
+    first = said(make_conversation(), Sender.BRAND, Move.OFFER, terms=make_terms("6.00"))
+    countered = said(first, Sender.SUPPLIER, Move.OFFER, terms=make_terms("9.00"))
+    talked = said(countered, Sender.BRAND)
+    replaced = said(talked, Sender.BRAND, Move.OFFER, terms=make_terms("6.50"))
+
+    for talk in (first, countered, talked):
+        assert talk.brand.standing is not None
+        assert (talk.brand.standing.seq, talk.brand.standing.terms) == (1, make_terms("6.00"))
+    assert replaced.brand.standing is not None
+    assert (replaced.brand.standing.seq, replaced.brand.standing.total) == (4, Decimal("650.00"))
+    assert replaced.supplier.standing is not None
+    assert replaced.supplier.standing.seq == 2
+
+
+def test_totals_are_exact_where_binary_fractions_are_not() -> None:
+    lines = [{"id": "widget", "product": "Widget", "quantity": "0.3"}]
+    talk = make_conversation(lines=lines)
+
+    offered = said(talk, Sender.BRAND, Move.OFFER, terms=make_terms("0.35"))
+
+    # 0.3 · 0.35 is 0.105, which rounds half up; in binary it is 0.10499999999999998
+    assert offered.brand.standing is not None
+    assert str(offered.brand.standing.total) == "0.11"
+
+
+def test_only_a_supplier_message_ends_a_round() -> None:
+    talk = said(make_conversation(), Sender.BRAND)
+    guided = said(talk, Sender.USER, None)
+
+    assert (talk.rounds, guided.rounds, said(guided, Sender.SUPPLIER).rounds) == (0, 0, 1)
+
+
+def test_the_brand_answers_the_supplier_and_the_person() -> None:
+    opened = said(make_conversation(), Sender.BRAND)
+
+    assert opened.next_side is Side.SUPPLIER
+    assert said(opened, Sender.SUPPLIER).next_side is Side.BRAND
+    assert said(opened, Sender.USER, None).next_side is Side.BRAND
+
+
+def test_a_suppliers_ears_hear_no_person() -> None:
+    talk = said(said(make_conversation(), Sender.USER, None, content="Go low."), Sender.BRAND)
+
+    assert [message.sender for message in talk.heard_by_brand] == [Sender.USER, Sender.BRAND]
+    assert [message.sender for message in talk.heard_by_supplier] == [Sender.BRAND]
+    assert talk.heard_by_supplier[0].created_at == NOON
+
+
+def test_moves_left_count_down_to_the_last_of_each_side() -> None:
+    talk = make_conversation(make_config(max_rounds=2))
+    left = [(talk.moves_left(Side.BRAND), talk.moves_left(Side.SUPPLIER))]
+    for _ in range(2):
+        talk = play_round(talk)
+        left.append((talk.moves_left(Side.BRAND), talk.moves_left(Side.SUPPLIER)))
+
+    assert left == [(3, 2), (2, 1), (1, 0)]
+    assert talk.is_closing
+
+
+def test_a_brand_may_only_close_once_the_supplier_has_had_its_last_message() -> None:
+    talk = play_idle_rounds(make_conversation(make_config(max_rounds=3)), 2)
+
+    assert not talk.is_closing
+    assert play_round(talk).is_closing
+
+
+def test_rounds_without_progress_bring_one_final_round_and_then_an_impasse() -> None:
+    talk = play_round(patient(3), make_terms("6.00"), make_terms("9.00"))
+    seen = []
+    for _ in range(5):
+        seen.append((talk.is_final, ending_without_words(talk)))
+        talk = play_round(talk)
+
+    assert [final for final, _ in seen] == [False, False, False, True, True]
+    assert [ending is not None for _, ending in seen] == [False] * 4 + [True]
+    ending = seen[-1][1]
+    assert ending is not None
+    assert (ending.status, ending.reason) == (NegotiationStatus.IMPASSE, Reason.NO_PROGRESS)
+    assert ending.agreed_terms is None
+
+
+def test_progress_in_the_final_round_starts_the_count_anew() -> None:
+    talk = play_idle_rounds(patient(3), 3)
+    assert talk.is_final
+
+    talk = play_round(talk, make_terms("6.00"))
+
+    assert not talk.is_final
+    assert talk.stale_rounds == 0
+    assert not play_idle_rounds(talk, 2).is_final
+    assert play_idle_rounds(talk, 3).is_final
+
+
+@pytest.mark.parametrize(
+    ("brand", "supplier", "progress"),
+    [
+        ("6.03", "9.00", True),
+        ("6.02", "9.00", False),
+        ("6.00", "8.95", True),
+        ("6.00", "8.96", False),
+        ("5.00", "9.90", False),
+        ("6.00", "9.00", False),
+    ],
+)
+def test_progress_is_half_a_percent_better_for_the_other(
+    brand: str, supplier: str, progress: bool
+) -> None:
+    talk = play_round(patient(3), make_terms("6.00"), make_terms("9.00"))
+
+    talk = play_round(talk, make_terms(brand), make_terms(supplier))
+
+    assert (talk.stale_rounds == 0) is progress
+
+
+def test_small_steps_add_up_to_progress() -> None:
+    talk = play_round(patient(3), make_terms("6.00"), make_terms("9.00"))
+    stale = []
+    for cents in range(1, 7):
+        talk = play_round(talk, make_terms(f"6.0{cents}"))
+        stale.append(talk.stale_rounds)
+
+    assert stale == [1, 2, 0, 1, 2, 3]  # 6.03 is 0.5 % above 6.00, and 6.06 not above 6.03
+
+
+def test_going_back_and_forth_is_no_progress() -> None:
+    talk = play_round(patient(3), make_terms("6.00"), make_terms("9.00"))
+    for price in ("5.00", "6.00", "5.00", "6.00"):
+        talk = play_round(talk, make_terms(price))
+
+    assert talk.stale_rounds == 4
+
+
+def test_a_new_value_of_another_term_is_progress_once() -> None:
+    talk = play_round(patient(3), make_terms("6.00", 30), make_terms("9.00", 40))
+    stale = []
+    for lead_time_days, payment in ((31, "30/70"), (30, "30/70"), (31, "net 30"), (31, "30/70")):
+        talk = play_round(talk, make_terms("6.00", lead_time_days, payment))
+        stale.append(talk.stale_rounds)
+
+    assert stale == [0, 1, 0, 1]
+
+
+def test_one_side_alone_can_keep_it_going() -> None:
+    talk = play_round(patient(3), make_terms("6.00"), make_terms("9.00"))
+    for cents in range(90, 40, -10):
+        talk = play_round(talk, None, make_terms(f"8.{cents}"))
+
+    assert talk.stale_rounds == 0
+
+
+@pytest.mark.parametrize(
+    ("rules", "patience"),
+    [
+        ({"max_rounds": 10}, 5),
+        ({"max_rounds": 4}, 3),
+        ({"max_rounds": 30}, 15),
+        ({"max_rounds": 10, "no_progress_rounds": 2}, 2),
+    ],
+)
+def test_patience_lasts_half_of_the_rounds_and_at_least_three(
+    rules: dict[str, Any], patience: int
+) -> None:
+    talk = make_conversation(make_config(**rules))
+
+    assert not play_idle_rounds(talk, patience - 1).is_final
+    assert play_idle_rounds(talk, patience).is_final
+
+
+def test_patience_can_be_switched_off() -> None:
+    talk = play_idle_rounds(patient(0), 50)
+
+    assert not talk.is_final
+    assert ending_without_words(talk) is None
+
+
+def test_the_best_offer_within_ones_limits_is_remembered() -> None:
+    talk = make_conversation()
+    for price, lead_time_days in (("7.90", 40), ("7.00", 40), ("6.00", 60), ("7.50", 40)):
+        terms = make_terms(price, lead_time_days)
+        talk = said(talk, Sender.SUPPLIER, Move.OFFER, terms=terms)
+
+    received = talk.brand.received
+    assert received is not None
+    assert received.best_allowed == make_terms("7.00", 40)
+    assert received.first == talk.brand.utility.of(make_terms("7.90", 40))
+    assert received.best >= received.best_allowed_worth > received.first
+
+
+def test_a_restart_knows_what_an_uninterrupted_run_knows() -> None:
+    talk = make_conversation()
+    messages: list[Message] = []
+    for sender, move, terms in (
+        (Sender.BRAND, Move.OFFER, make_terms("6.00")),
+        (Sender.SUPPLIER, Move.OFFER, make_terms("9.00")),
+        (Sender.USER, None, None),
+        (Sender.BRAND, Move.TALK, None),
+        (Sender.SUPPLIER, Move.OFFER, make_terms("8.50", 30)),
+    ):
+        messages.append(as_saved(make_entry(talk, sender, move, terms=terms)))
+        talk = talk.said(messages[-1])
+
+    assert Conversation.restored(talk.quote, talk.negotiation, messages) == talk
