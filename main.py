@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actors.config import Config
-    from actors.system import NegotiationSystem
 
 # What a command needs is imported when it runs: `--help` must not wait for it.
 
@@ -27,6 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command(options)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # whoever reads us, such as `head`, has seen enough; Python must not complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
     except Exception as error:
         mistakes = _mistakes(error)
         if mistakes is None:
@@ -72,9 +75,13 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     from actors.monitoring.progress import shown
     from actors.monitoring.tables import console, is_parked, outcome_record, outcomes
+    from actors.quote_request import new_quote, read_quote_request
     from actors.system import NegotiationSystem
+    from storage.store import utc_now
 
     config, database = _config(options)
+    request = read_quote_request(options.quote)
+    new_quote(request, config.suppliers, utc_now)  # mistakes show before anything is made
     log_file = options.log_file or _log_beside(database)
     # for programs stdout is the result alone, so what happens meanwhile goes to stderr
     terminal = console(stderr=options.json)
@@ -87,9 +94,9 @@ def _run(options: argparse.Namespace) -> int:
         pace_s=options.pace,
     ) as system:
         with shown(system, terminal):
-            quote = system.create_quote(options.quote)
+            quote = system.create_quote(request)
             system.start_negotiations(quote.id)
-            negotiations = _wait(system, quote.id)
+            negotiations = system.wait(quote.id)
         quote = system.quote(quote.id)
     if options.json:
         _print_json(outcome_record(quote, negotiations))
@@ -97,10 +104,6 @@ def _run(options: argparse.Namespace) -> int:
         terminal.print(outcomes(quote, negotiations))
         print(f"Next: {_command(options, database)} show {negotiations[0].id}")
     return NOT_DONE if any(map(is_parked, negotiations)) else DONE
-
-
-def _wait(system: NegotiationSystem, quote_id: Any) -> Any:
-    return system.wait(quote_id)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from actors.inert import inert
@@ -51,12 +51,12 @@ def outcomes(quote: Quote, negotiations: Sequence[Negotiation]) -> RenderableTyp
 
 def quotes_table(quotes: Iterable[Quote]) -> RenderableType:
     """All quotes, oldest first."""
-    table = Table("quote", "status", "created", "lines", "suppliers")
+    table = Table(Column("quote", no_wrap=True), "status", "created", "lines", "suppliers")
     for quote in quotes:
         table.add_row(
             Text(inert(quote.id)),
             quote.status.value,
-            write_time(quote.created_at),
+            f"{quote.created_at:%Y-%m-%d %H:%M}Z",
             Text(inert(", ".join(f"{line.quantity} × {line.product}" for line in quote.lines))),
             Text(inert(", ".join(quote.suppliers))),
         )
@@ -113,10 +113,15 @@ def public_quote(quote: Quote) -> dict[str, Any]:
 
 def console(**options: Any) -> Console:
     """A terminal that takes nothing in our text for markup."""
-    return Console(markup=False, emoji=False, highlight=False, **options)
+    return _PlainConsole(markup=False, emoji=False, highlight=False, **options)
 
 
-def _right(title: str) -> Any:
-    from rich.table import Column
+class _PlainConsole(Console):
+    """Leaves it to the command line what a reader who has gone away means."""
 
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+def _right(title: str) -> Column:
     return Column(title, justify="right", no_wrap=True)

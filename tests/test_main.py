@@ -1,0 +1,258 @@
+"""The command line as a user meets it: real processes, real files, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PATIENCE_S = 60
+
+
+def parley(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "160", **more},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the sample was run once."""
+    folder = tmp_path_factory.mktemp("sample")
+    ran = parley(folder)
+    assert ran.returncode == 0, ran.stderr
+    (folder / "printed.txt").write_text(ran.stdout)
+    return folder
+
+
+def test_without_a_command_the_sample_runs_to_its_end(sample: Path) -> None:
+    printed = (sample / "printed.txt").read_text()
+
+    for words in ("Supplier 1", "Supplier 2", "Supplier 3", "completed", "USD"):
+        assert words in printed
+    assert re.search(r"supplier-1 message 1: brand offer USD [\d.]+", printed)
+    following = printed.splitlines()[-1]
+    assert following.startswith("Next: python main.py show n-")
+    shown = parley(sample, *following.removeprefix("Next: python main.py ").split())
+    assert shown.returncode == 0
+    assert "1  brand  offer" in shown.stdout
+
+
+def test_the_database_and_the_log_are_the_owners_alone(sample: Path) -> None:
+    files = {path.suffix: path for path in sample.iterdir()}
+
+    assert files[".db"].name == "parley.db"
+    assert re.fullmatch(r"parley\.\d{8}T\d{6}Z-\d+\.jsonl", files[".jsonl"].name)
+    for suffix in (".db", ".jsonl"):
+        assert files[suffix].stat().st_mode & 0o777 == 0o600
+
+
+def test_the_log_tells_of_every_saved_message(sample: Path) -> None:
+    (log,) = sample.glob("*.jsonl")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    rows = sqlite3.connect(sample / "parley.db").execute(
+        "SELECT negotiation_id, seq, sender, move FROM messages ORDER BY id"
+    )
+
+    told = [
+        (line["negotiation_id"], line["seq"], line["sender"], line["move"])
+        for line in lines
+        if line["event"] == "message.saved"
+    ]
+
+    assert sorted(told) == sorted(rows)
+
+
+def test_list_and_show_read_what_was_negotiated(sample: Path) -> None:
+    (quote,) = json.loads(parley(sample, "list", "--json").stdout)
+    assert quote["status"] == "completed"
+    assert quote["id"] in parley(sample, "list").stdout
+
+    shown = parley(sample, "show", quote["id"])
+    assert "completed" in shown.stdout
+    record = json.loads(parley(sample, "show", quote["id"], "--json").stdout)
+    for negotiation in record["negotiations"]:
+        assert negotiation["id"] in shown.stdout
+    messages = json.loads(parley(sample, "show", record["negotiations"][0]["id"], "--json").stdout)
+    assert [message["seq"] for message in messages] == list(range(1, len(messages) + 1))
+    assert messages[-1]["move"] == "accept"
+
+
+def test_run_prints_json_alone_on_stdout(tmp_path: Path) -> None:
+    ran = parley(tmp_path, "run", "--json", "--database", "other.db", "--log-file", "x.jsonl")
+
+    record = json.loads(ran.stdout)
+
+    assert record["quote"]["status"] == "completed"
+    assert len(record["negotiations"]) == 3
+    assert "message 1: brand offer" in ran.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"other.db", "x.jsonl"}
+
+
+def test_a_quote_file_with_an_unreachable_supplier_ends_in_impasse_with_it(
+    tmp_path: Path,
+) -> None:
+    quote = ROOT / "actors" / "samples" / "out_of_reach.toml"
+
+    record = json.loads(parley(tmp_path, "run", str(quote), "--json").stdout)
+
+    by_supplier = {n["supplier_id"]: n for n in record["negotiations"]}
+    assert len(by_supplier) == 4
+    assert by_supplier["supplier-4"]["status"] == "impasse"
+    assert by_supplier["supplier-4"]["agreed_terms"] is None
+    assert "completed" in {n["status"] for n in by_supplier.values()}
+
+
+def test_a_parked_negotiation_makes_it_exit_1(tmp_path: Path) -> None:
+    ran = parley(
+        tmp_path,
+        *("run", "--json", "--pace", "5"),
+        PARLEY_RULES__MOVE_TIMEOUT_S="0.05",
+        PARLEY_RULES__DRAFT_RETRIES="0",
+    )
+
+    assert ran.returncode == 1
+    for negotiation in json.loads(ran.stdout)["negotiations"]:
+        assert negotiation["status"] == "active"
+        assert "no move within 0.05 s" in negotiation["last_error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["show", "q-0"], "no quote 'q-0'"),
+        (["show", "n-0"], "no negotiation 'n-0'"),
+        (["run", "missing.toml"], "can't read missing.toml"),
+        (["run", "--config", "missing.toml"], "can't read missing.toml"),
+        (["run", "--brand", "oracle"], "negotiator 'oracle' is unknown"),
+        (["run", "--database", "no/such/folder.db"], "can't use no/such/folder.db"),
+        (["dance"], "invalid choice"),
+    ],
+)
+def test_wrong_use_is_one_clear_line_and_exit_2(
+    tmp_path: Path, sample: Path, arguments: list[str], words: str
+) -> None:
+    before = {path.name for path in sample.iterdir()}
+    ran = parley(sample, *arguments)
+
+    assert ran.returncode == 2
+    assert words in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert {path.name for path in sample.iterdir()} == before
+
+
+def test_list_without_a_database_says_so_and_makes_none(tmp_path: Path) -> None:
+    ran = parley(tmp_path, "list")
+
+    assert ran.returncode == 2
+    assert "no database parley.db" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_names_every_command(tmp_path: Path) -> None:
+    printed = parley(tmp_path, "--help").stdout
+
+    for command in ("run", "list", "show"):
+        assert re.search(rf"^\s+{command}\b", printed, re.MULTILINE)
+
+
+def test_help_waits_for_no_import_and_a_run_for_no_model(tmp_path: Path) -> None:
+    script = (
+        "import sys, main\n"
+        "try: main.main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+
+    def modules(*arguments: str) -> set[str]:
+        ran = subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=True,
+        )
+        return set(ran.stderr.splitlines()[-1].split())
+
+    assert not modules("--help") & {"pydantic", "peewee", "pykka", "structlog", "rich", "asyncio"}
+    assert not modules("run", "--json") & {"mistralai", "httpx2", "httpx"}
+
+
+def test_on_a_terminal_progress_is_a_live_table(tmp_path: Path) -> None:
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), "run", "--pace", "0.02"],
+        cwd=tmp_path,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+    )
+    os.close(follower)
+    screen = b""
+    try:
+        while chunk := os.read(leader, 65536):
+            screen += chunk
+    except OSError:
+        pass  # the end of a pseudo-terminal
+    assert process.wait(PATIENCE_S) == 0
+    os.close(leader)
+
+    assert "supplier's offer" in screen.decode()
+    assert "brand: offer" in screen.decode() or "supplier: offer" in screen.decode()
+    assert "Next: python main.py show n-" in screen.decode()
+
+
+def test_ctrl_c_ends_it_with_130_and_what_was_saved_stays(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), "run", "--pace", "0.05"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "message 2" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=PATIENCE_S)
+
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    (quote,) = json.loads(parley(tmp_path, "list", "--json").stdout)
+    assert quote["status"] == "negotiating"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(sample: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "main.py"), "list"],
+        cwd=sample,
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    os.close(writer)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
