@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Coroutine
-from typing import Any, assert_never
+from collections.abc import Callable
+from typing import assert_never
 
 from actors.errors import NegotiatorError
 from actors.mailbox import (
@@ -19,7 +19,7 @@ from actors.mailbox import (
 )
 from actors.negotiators.cast import Cast
 from actors.negotiators.negotiator import Speaker
-from actors.runtime import LoopActor, Restart, in_thread, say, stepwise
+from actors.runtime import LoopActor, Restart, in_thread, say, watched
 from storage.records import Origin
 from storage.terms.kind import Side
 
@@ -81,12 +81,12 @@ class Agent(LoopActor):
 
     async def _answer(self, request: DraftMove) -> MoveDrafted:
         speaker = self._cast.speaker(self.side, request.negotiator, request.view.supplier.id)
-        if inspect.iscoroutinefunction(speaker.negotiator.next_move):
+        if speaker.blocks:
+            proposal = await self._in_thread(request, speaker)
+        else:
             async with asyncio.timeout(request.timeout_s):
                 move = speaker.negotiator.next_move(request.view)
-                proposal = await self._watched(move, speaker)
-        else:
-            proposal = await self._in_thread(request, speaker)
+                proposal = await watched(move, self._naming(speaker))
         return MoveDrafted(
             draft_id=request.draft_id,
             proposal=proposal,
@@ -100,7 +100,7 @@ class Agent(LoopActor):
             async with asyncio.timeout(request.timeout_s):
                 move = await in_thread(lambda: speaker.negotiator.next_move(request.view))
                 if inspect.iscoroutine(move):
-                    return await self._watched(move, speaker)
+                    return await watched(move, self._naming(speaker))
                 return move
         finally:
             self._threads.release()
@@ -115,9 +115,9 @@ class Agent(LoopActor):
             else:
                 return
 
-    async def _watched(self, move: Coroutine[Any, Any, Any], speaker: Speaker) -> object:
+    def _naming(self, speaker: Speaker) -> Callable[[float], None]:
         name = f"{type(speaker.negotiator).__name__}.next_move"
-        return await stepwise(move, lambda seconds: self.loop.held(name, seconds))
+        return lambda seconds: self.loop.held(name, seconds)
 
 
 class BrandAgent(Agent):

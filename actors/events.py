@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import structlog
 
@@ -27,13 +28,18 @@ class Event:
 
     def facts(self) -> dict[str, Any]:
         """The fields that are set, by name."""
-        values = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in values if value is not None}
+        names = _field_names(type(self))
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def line(self) -> str:
         """One calm line for a person."""
         facts = (f"{name}={inert(str(value))}" for name, value in self.facts().items())
         return " ".join([self.name, *facts])
+
+
+@cache
+def _field_names(event: Hashable) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cast("type[Event]", event)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from typing import Any, assert_never
 
-import peewee
 import pykka
 
 from actors.events import EventStream, SaveRetried
@@ -36,7 +35,7 @@ from actors.mailbox import (
 from actors.mechanism.limits import check_entry
 from actors.mechanism.ruling import Refused
 from actors.runtime import say
-from storage.errors import StorageError
+from storage.errors import DatabaseUnavailable, StorageError
 from storage.store import Store
 
 LARGEST_GROUP = 500
@@ -44,7 +43,7 @@ LARGEST_GROUP = 500
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 
-UNDOES_ONE_SAVE = (StorageError, Refused, peewee.IntegrityError)
+UNDOES_ONE_SAVE = (StorageError, Refused)
 """What a save can break a rule with; all else concerns the database."""
 
 Receipt = (
@@ -124,7 +123,7 @@ class Persistence(pykka.ThreadingActor):
         while True:
             try:
                 return self._save_together(group) or self._save_each_alone(group)
-            except peewee.OperationalError as error:
+            except DatabaseUnavailable as error:
                 # locked or full: it may pass; nobody has a receipt, so nobody speaks meanwhile
                 retried = SaveRetried(error=str(error), saves=len(group), retry_in_s=pause_s)
                 self._events.emit(retried)
@@ -137,6 +136,8 @@ class Persistence(pykka.ThreadingActor):
         try:
             with self._store.transaction():
                 return [(mail.reply_to, self._save(mail)) for mail in group]
+        except DatabaseUnavailable:
+            raise
         except UNDOES_ONE_SAVE:
             return None
 
@@ -148,6 +149,8 @@ class Persistence(pykka.ThreadingActor):
         try:
             with self._store.savepoint():
                 return self._save(mail)
+        except DatabaseUnavailable:
+            raise
         except UNDOES_ONE_SAVE as error:
             if isinstance(mail, OpenNegotiations):
                 return OpeningFailed(quote_id=mail.quote_id, error=error)

@@ -73,7 +73,7 @@ class LoopThread:
             if self._awake:
                 return
             self._awake = True
-        if threading.current_thread() is self._thread:
+        if threading.get_ident() == self._thread.ident:
             self._loop.call_soon(self._give_turns)
         else:
             # once per burst: waking the loop from outside costs a system call
@@ -91,9 +91,8 @@ class LoopThread:
         return task
 
     def held(self, by: str, seconds: float) -> None:
-        """Note who held the loop, if it was long."""
-        if seconds > HELD_S:
-            self.events.emit(LoopHeld(by=by, seconds=round(seconds, 3)))
+        """Note who held the loop for long."""
+        self.events.emit(LoopHeld(by=by, seconds=round(seconds, 3)))
 
     def stop(self) -> None:
         """Cancel what still runs and end the thread; for use from outside."""
@@ -221,14 +220,22 @@ class LoopActor(pykka.Actor):
     def take_turn(self) -> None:
         """Handle one piece of mail, if any waits; called by the loop."""
         began = time.perf_counter()
-        doing = "on_start"
-        if not self._started:
-            self._started = True
-            self._guarded(self.on_start)
-        elif (envelope := self._next_envelope()) is not None:
-            doing = type(envelope.message).__name__
-            self._handle(envelope)
-        self.loop.held(f"{type(self).__name__}.{doing}", time.perf_counter() - began)
+        doing: object = self.on_start
+        try:
+            if not self._started:
+                self._started = True
+                self.on_start()
+            elif (envelope := self._next_envelope()) is not None:
+                doing = envelope.message
+                if envelope.reply_to is None:
+                    self._handle_receive(envelope.message)
+                else:
+                    self._handle_ask(envelope, envelope.reply_to)
+        except BaseException as error:  # noqa: BLE001 - not even SystemExit may stop other actors
+            self._fail(error)
+        held_s = time.perf_counter() - began
+        if held_s > HELD_S:
+            self.loop.held(f"{type(self).__name__}.{type(doing).__name__}", held_s)
 
     def _next_envelope(self) -> Envelope[Any] | None:
         if self.actor_inbox.empty():
@@ -242,20 +249,11 @@ class LoopActor(pykka.Actor):
             self.actor_inbox.open(lambda: self.loop.wake(self))
         return envelope
 
-    def _handle(self, envelope: Envelope[Any]) -> None:
-        if envelope.reply_to is None:
-            self._guarded(lambda: self._handle_receive(envelope.message))
-            return
+    def _handle_ask(self, envelope: Envelope[Any], reply_to: pykka.Future[Any]) -> None:
         try:
-            envelope.reply_to.set(self._handle_receive(envelope.message))
+            reply_to.set(self._handle_receive(envelope.message))
         except BaseException:  # noqa: BLE001 - the asker gets it, whatever it is
-            envelope.reply_to.set_exception()
-
-    def _guarded(self, work: Callable[[], object]) -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001 - not even SystemExit may stop other actors
-            self._fail(error)
+            reply_to.set_exception()
 
     def _fail(self, error: BaseException) -> None:
         self._has_failed = True
@@ -286,28 +284,24 @@ def _answer_dead(envelope: Envelope[Any]) -> None:
 
 
 @coroutine
-def stepwise(
-    work: Coroutine[Any, Any, T], report: Callable[[float], None]
-) -> Generator[Any, Any, T]:
-    """Await a coroutine, and report how long each of its steps held the loop, in seconds."""
-    step: Callable[[], Any] = lambda: work.send(None)  # noqa: E731
+def watched(work: Coroutine[Any, Any, T], held: Callable[[float], None]) -> Generator[Any, Any, T]:
+    """Await a coroutine, and report every step of it that held the loop, with its seconds."""
+    error: BaseException | None = None
     while True:
         began = time.perf_counter()
         try:
-            awaited = step()
+            awaited = work.send(None) if error is None else work.throw(error)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
         finally:
-            report(time.perf_counter() - began)
+            held_s = time.perf_counter() - began
+            if held_s > HELD_S:
+                held(held_s)
         try:
+            error = None
             yield awaited
-            step = lambda: work.send(None)  # noqa: E731
-        except BaseException as error:  # noqa: BLE001 - passed on to where it belongs
-            step = _throwing(work, error)
-
-
-def _throwing(work: Coroutine[Any, Any, Any], error: BaseException) -> Callable[[], Any]:
-    return lambda: work.throw(error)
+        except BaseException as thrown:  # noqa: BLE001 - passed on to where it belongs
+            error = thrown
 
 
 async def in_thread(work: Callable[[], T]) -> T:

@@ -6,6 +6,8 @@ StorageError
 ├── NegotiationNotActive   the negotiation has ended already
 ├── SequenceConflict       another message has that number already
 ├── StaleAgreement         the accepted offer is not the one on disk
+├── RowRefused             a row breaks a rule of its table
+├── DatabaseUnavailable    locked, full or gone for now: it may pass
 └── DatabaseUnusable       the file is not ours, newer than us, or can't be read
 """
 
@@ -56,6 +58,14 @@ class StaleAgreement(StorageError):
     def __init__(self, negotiation_id: str, accepts_seq: int | None) -> None:
         super().__init__(f"{negotiation_id}: message {accepts_seq} does not offer those terms")
         self.negotiation_id = negotiation_id
+
+
+class RowRefused(StorageError):
+    """A row breaks a rule of its table: its key exists, or what it refers to does not."""
+
+
+class DatabaseUnavailable(StorageError):
+    """The database can't be written now: locked, full, or gone. Trying again may help."""
 
 
 class DatabaseUnusable(StorageError):

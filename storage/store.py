@@ -7,8 +7,9 @@ messages is called by one thread only, inside `transaction()`, each change insid
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +20,11 @@ from peewee import Model, SqliteDatabase
 
 from storage import migrations
 from storage.errors import (
+    DatabaseUnavailable,
     DatabaseUnusable,
     NegotiationNotActive,
     QuoteNotPending,
+    RowRefused,
     SequenceConflict,
     StaleAgreement,
     UnknownRecord,
@@ -157,13 +160,22 @@ class Store:
         """Keep this thread's connection open; nested uses share it, the outermost closes it."""
         return self._database.connection_context()
 
-    def transaction(self) -> AbstractContextManager[Any]:
-        """One IMMEDIATE transaction: committed and synced to disk on leaving it without error."""
-        return self._database.atomic("IMMEDIATE")
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """One IMMEDIATE transaction: committed and synced to disk on leaving it without error.
 
-    def savepoint(self) -> AbstractContextManager[Any]:
+        Raises:
+            DatabaseUnavailable: Nothing was saved, and trying again may help.
+            RowRefused: Nothing was saved, because a row breaks a rule of its table.
+        """
+        with _translated(), self._database.atomic("IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
         """Inside a transaction: what fails in here is undone alone."""
-        return self._database.atomic()
+        with _translated(), self._database.atomic():
+            yield
 
     def open_negotiations(self, quote_id: QuoteId, negotiations: Iterable[Negotiation]) -> Quote:
         """Take a quote from pending to negotiating, with all its negotiations.
@@ -202,8 +214,8 @@ class Store:
             raise NegotiationNotActive(entry.negotiation_id, state["status"])
         if entry.seq != state["message_count"] + 1:
             raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
-        row = entry.model_dump(mode="json")
-        row["terms"] = to_json(row["terms"])
+        row = {column: getattr(entry, column) for column in Entry.model_fields}
+        row["terms"] = entry.terms and to_json(entry.terms.model_dump(mode="json"))
         if entry.move is Move.ACCEPT or (ending and ending.agreed_terms):
             self._check_agreement(row, ending)
         row["created_at"] = self._now(state)
@@ -248,8 +260,8 @@ class Store:
             return list(query.bind(self._database).dicts())
 
     def _run(self, sql: str, values: Sequence[Any]) -> Any:
-        cursor: Any = self._database.execute_sql(sql, values)  # type: ignore[no-untyped-call]
-        return cursor
+        # past peewee, which takes as long to hand a statement over as SQLite to run it
+        return self._database.connection().execute(sql, values)  # type: ignore[no-untyped-call]
 
     def _state(self, negotiation_id: NegotiationId) -> dict[str, Any]:
         row = self._run(SELECT_STATE, [negotiation_id]).fetchone()
@@ -300,11 +312,7 @@ class Store:
         return ending is not None and self._complete_quote(state["quote_id"], at)
 
     def _complete_quote(self, quote_id: QuoteId, at: str) -> bool:
-        active = NegotiationRow.select().where(
-            (NegotiationRow.quote_id == quote_id)
-            & (NegotiationRow.status == NegotiationStatus.ACTIVE.value)
-        )
-        if active.bind(self._database).exists():
+        if self._run(SELECT_ACTIVE, [quote_id, NegotiationStatus.ACTIVE.value, 1]).fetchone():
             return False
         return self._set_quote(quote_id, status=QuoteStatus.COMPLETED, completed_at=at)
 
@@ -314,6 +322,16 @@ class Store:
             (QuoteRow.id == quote_id) & (QuoteRow.status != QuoteStatus.CANCELLED.value)
         )
         return bool(query.bind(self._database).execute())
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.OperationalError, peewee.OperationalError) as error:
+        raise DatabaseUnavailable(str(error)) from error
+    except (sqlite3.IntegrityError, peewee.IntegrityError) as error:
+        raise RowRefused(str(error)) from error
 
 
 def _make_owner_only(path: Path) -> None:
@@ -347,6 +365,12 @@ INSERT_NEGOTIATION = NegotiationRow.insert_many(
 SELECT_STATE = (
     NegotiationRow.select(*_columns(NegotiationRow, NEGOTIATION_STATE))
     .where(NegotiationRow.id == "")
+    .sql()[0]
+)
+SELECT_ACTIVE = (
+    NegotiationRow.select(NegotiationRow.id)
+    .where((NegotiationRow.quote_id == "") & (NegotiationRow.status == "active"))
+    .limit(1)
     .sql()[0]
 )
 SELECT_OFFER = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 import hostile
 import pytest
+import readme
 from factories import make_config, make_supplier, quote_fields
 from inspection import faults
 from misbehaviour import (
@@ -345,3 +347,11 @@ def test_ten_thousand_hostile_moves_leave_nothing_wrong_on_disk(tmp_path: Path) 
     assert tally.faults == []
     assert tally.missing() == set()
     assert tally.parked < tally.negotiations / 2
+
+    # the README's figures are these
+    fired = {readme.quoted(rule)[0]: count for rule, _, count in readme.table("rule")}
+    assert fired == {rule.value: f"{tally.fired[rule]:,}" for rule in Rule}
+    (told,) = re.findall(r"^Of [\d,]+ such drafts.*?\n\n", readme.TEXT, re.MULTILINE | re.DOTALL)
+    counts = (tally.drafted, tally.negotiations, *map(tally.endings.get, hostile.ENDINGS))
+    shown = [f"{count:,}" for count in (*counts, tally.parked, len(tally.faults))]
+    assert re.findall(r"\d[\d,]*", told) == shown

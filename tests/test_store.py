@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -13,13 +14,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import peewee
 import pytest
 from factories import NOON, make_config, make_negotiations, make_quote, make_supplier, make_terms
 
 from storage.errors import (
+    DatabaseUnavailable,
     NegotiationNotActive,
     QuoteNotPending,
+    RowRefused,
     SequenceConflict,
     StaleAgreement,
     StorageError,
@@ -78,9 +80,8 @@ def quote(store: Store) -> Quote:
 
 @pytest.fixture
 def negotiations(store: Store, quote: Quote) -> list[Negotiation]:
-    """Two, opened in the reverse of the suppliers' order."""
     with writing(store):
-        store.open_negotiations(quote.id, reversed(make_negotiations(quote, CONFIG)))
+        store.open_negotiations(quote.id, make_negotiations(quote, CONFIG))
     return store.negotiations(quote.id)
 
 
@@ -188,7 +189,7 @@ def test_every_connection_writes_ahead_syncs_in_full_and_keeps_foreign_keys(stor
 def test_a_negotiation_without_its_quote_is_refused(store: Store, quote: Quote) -> None:
     stray = make_negotiations(quote, CONFIG)[0].model_copy(update={"quote_id": QuoteId("q-0")})
 
-    with pytest.raises(peewee.IntegrityError, match="FOREIGN KEY"), writing(store):
+    with pytest.raises(RowRefused, match="FOREIGN KEY"), writing(store):
         store.open_negotiations(quote.id, [stray])
 
 
@@ -222,6 +223,17 @@ def test_quotes_are_read_back_oldest_first(store: Store) -> None:
     assert [store.quote(quote.id) for quote in quotes] == quotes
 
 
+def test_negotiations_are_read_in_the_order_in_which_the_quote_names_its_suppliers(
+    store: Store,
+) -> None:
+    quote = make_quote(CONFIG, suppliers=["supplier-2", "supplier-1"])
+    store.add_quote(quote)
+    with writing(store):
+        store.open_negotiations(quote.id, reversed(make_negotiations(quote, CONFIG)))
+
+    assert [n.supplier_id for n in store.negotiations(quote.id)] == ["supplier-2", "supplier-1"]
+
+
 def test_opening_takes_the_quote_to_negotiating_with_all_its_negotiations(
     store: Store, quote: Quote, negotiations: list[Negotiation]
 ) -> None:
@@ -252,7 +264,7 @@ def test_an_opening_that_fails_half_way_opens_nothing(store: Store, quote: Quote
     first, second = make_negotiations(quote, CONFIG)
     twice = second.model_copy(update={"supplier_id": first.supplier_id})
 
-    with pytest.raises(peewee.IntegrityError, match="UNIQUE"), writing(store):
+    with pytest.raises(RowRefused, match="UNIQUE"), writing(store):
         store.open_negotiations(quote.id, [first, twice])
 
     assert store.quote(quote.id) == quote
@@ -584,6 +596,23 @@ def test_what_fails_in_a_transaction_is_undone_as_a_whole(
     assert contents(store) == before
 
 
+def test_while_another_program_writes_the_database_is_unavailable_and_then_it_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.store.BUSY_TIMEOUT_S", 0.01)
+    store = Store(tmp_path / "parley.db")
+
+    with closing(sqlite3.connect(store.path)) as other, other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseUnavailable, match="locked"):
+            store.add_quote(make_quote())
+        refused = store.quotes()
+    store.add_quote(make_quote())
+
+    assert refused == []
+    assert len(store.quotes()) == 1
+
+
 def test_readers_see_the_last_commit_and_never_wait_for_the_writer(
     store: Store, quote: Quote, negotiation: Negotiation
 ) -> None:
@@ -601,29 +630,36 @@ def test_readers_see_the_last_commit_and_never_wait_for_the_writer(
 
 
 def test_all_of_a_negotiation_is_loaded_as_of_one_instant(
-    store: Store, negotiation: Negotiation
+    store: Store, negotiation: Negotiation, caplog: pytest.LogCaptureFixture
 ) -> None:
-    append(store, entry(negotiation, 1))
+    class Interruption(logging.Handler):
+        """Another thread's message, between the first query and the second."""
 
-    with ThreadPoolExecutor(1) as other, store.connection(), store._database.atomic():
-        before = store.load(negotiation.id)
-        other.submit(append, store, entry(negotiation, 2)).result()
-        after = store.load(negotiation.id)
+        def emit(self, record: logging.LogRecord) -> None:
+            if threading.current_thread() is reader and 'FROM "quotes"' in str(record.msg):
+                other.submit(append, store, entry(negotiation, 1)).result()
 
-    assert before == after
+    reader, interruption = threading.current_thread(), Interruption()
+    with ThreadPoolExecutor(1) as other, caplog.at_level(logging.DEBUG, logger="peewee"):
+        logging.getLogger("peewee").addHandler(interruption)
+        loaded = store.load(negotiation.id)
+        logging.getLogger("peewee").removeHandler(interruption)
+
+    assert (loaded.negotiation.message_count, loaded.messages) == (0, ())
+    assert store.negotiation(negotiation.id).message_count == 1
 
 
 # Speed
 
 
 def test_every_query_of_a_negotiation_searches_an_index(
-    store: Store,
-    quote: Quote,
-    negotiations: list[Negotiation],
-    caplog: pytest.LogCaptureFixture,
+    store: Store, quote: Quote, negotiations: list[Negotiation]
 ) -> None:
     first, second = negotiations
-    with caplog.at_level(logging.DEBUG, logger="peewee"):
+    statements: set[str] = set()
+    with store.connection():
+        connection: Any = store._database.connection
+        connection().set_trace_callback(statements.add)
         append(store, offer(first, 1))
         append(store, offer(first, 1))
         append(store, accept(first, 2, 1), ending=agreed(make_terms()))
@@ -633,10 +669,9 @@ def test_every_query_of_a_negotiation_searches_an_index(
         store.load(first.id)
         store.negotiations(quote.id)
 
-    statements = [record.msg for record in caplog.records if isinstance(record.msg, tuple)]
     plans = {
-        sql: [row["detail"] for row in rows(store.path, f"EXPLAIN QUERY PLAN {sql}", *values)]
-        for sql, values in statements
+        sql: [row["detail"] for row in rows(store.path, f"EXPLAIN QUERY PLAN {sql}")]
+        for sql in statements
         if sql.startswith(("SELECT", "UPDATE"))
     }
     assert len(plans) >= 8

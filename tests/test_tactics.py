@@ -12,9 +12,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import readme
 from factories import make_config, make_conversation, make_supplier, make_terms, said
 from rehearsal import Rehearsal, rehearse
-from zones import CASES, Played, make_cases, play
+from zones import CASES, Played, make_cases, play, table
 
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.limits import breaches
@@ -89,6 +90,10 @@ def test_almost_all_that_can_agree_do_within_ten_rounds(games: list[Played]) -> 
     assert len(feasible) > 300
     assert sum(game.agreed for game in feasible) / len(feasible) >= 0.95
     assert max(game.rounds for game in feasible) <= 10
+
+
+def test_the_readme_shows_how_often_it_agrees(games: list[Played]) -> None:
+    assert f"{table(games)}\n" in readme.blocks("text")
 
 
 def test_no_limit_is_ever_broken(games: list[Played]) -> None:

@@ -193,6 +193,18 @@ def _band(case: Case) -> str:
     return f"{lower} to {upper} %" if upper else f"{lower} % and more"
 
 
+def table(played: Iterable[Played]) -> str:
+    """How often they agree and in how many rounds, by the width of the zone."""
+    rows = [f"{'zone':<14}{'cases':>6}{'agreed':>8}{'rounds':>8}"]
+    by_zone = sorted(played, key=lambda game: (game.case.is_feasible, game.case.zone))
+    for band, group in groupby(by_zone, key=lambda game: _band(game.case)):
+        games = list(group)
+        agreed = mean(game.agreed for game in games)
+        rounds = mean(game.rounds for game in games)
+        rows.append(f"{band:<14}{len(games):>6}{agreed:>8.1%}{rounds:>8.1f}")
+    return "\n".join(rows)
+
+
 def main() -> None:
     """Print how often they agree, and how long it takes."""
     cases = list(make_cases())
@@ -200,13 +212,7 @@ def main() -> None:
     played = list(play(cases))
     took_s = time.perf_counter() - started
     moves = sum(len(game.rehearsal.entries) for game in played)
-    print(f"{'zone':<14}{'cases':>6}{'agreed':>8}{'rounds':>8}")
-    by_zone = sorted(played, key=lambda game: (game.case.is_feasible, game.case.zone))
-    for band, group in groupby(by_zone, key=lambda game: _band(game.case)):
-        games = list(group)
-        agreed = mean(game.agreed for game in games)
-        rounds = mean(game.rounds for game in games)
-        print(f"{band:<14}{len(games):>6}{agreed:>8.1%}{rounds:>8.1f}")
+    print(table(played))
     print(f"{moves} moves in {took_s:.1f} s: {took_s / moves * 1000:.2f} ms a move")
 
 

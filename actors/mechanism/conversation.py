@@ -104,13 +104,13 @@ class Stance:
 
     def receiving(self, terms: Terms) -> Stance:
         """After an offer of the counterpart."""
-        side = self.utility.side
         worth = self.utility.of(terms)
         so_far = self.received or Received(worth, worth, None, -math.inf)
-        received = replace(so_far, best=max(worth, so_far.best))
-        if worth > so_far.best_allowed_worth and not breaches(terms, self.mandate, side):
-            received = replace(received, best_allowed=terms, best_allowed_worth=worth)
-        return replace(self, received=received)
+        best = max(worth, so_far.best)
+        allowed, allowed_worth = so_far.best_allowed, so_far.best_allowed_worth
+        if worth > allowed_worth and not breaches(terms, self.mandate, self.utility.side):
+            allowed, allowed_worth = terms, worth
+        return replace(self, received=Received(so_far.first, best, allowed, allowed_worth))
 
 
 def _stance(

@@ -93,7 +93,9 @@ def read_terms(raw: Terms | Mapping[str, Any] | None, request: Request) -> Terms
         if not request.permits(key, value):
             options = ", ".join(request.payment_options)
             raise Refused(Rule.ALTERED_REQUEST, f"{key} is one of {options}")
-    return Terms.model_validate({"unit_prices": read, **others})
+    # every value was read strictly just now, so nothing is left to validate
+    values: dict[str, Any] = {"unit_prices": read, **others}
+    return Terms.model_construct(**values)
 
 
 def legal_moves(conversation: Conversation, side: Side) -> tuple[Move, ...]:

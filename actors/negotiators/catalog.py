@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable
 from typing import Any, cast
 
 from actors.errors import ConfigError
@@ -28,8 +27,8 @@ def speaker_named(name: str, *, pace_s: float = 0.0) -> Speaker:
     """
     if name != "tactics":
         raise ConfigError([f"negotiator {name!r} is unknown: choose {', '.join(NAMES)}"])
-    tactics = cast("Negotiator", Tactics())
-    return Speaker(name, Paced(tactics, pace_s) if pace_s else tactics, Origin.TACTICS, None)
+    tactics = Tactics()
+    return Speaker.of(name, Paced(tactics, pace_s) if pace_s else tactics, Origin.TACTICS)
 
 
 def speaker_for(negotiator: object) -> Speaker:
@@ -40,7 +39,7 @@ def speaker_for(negotiator: object) -> Speaker:
     """
     if not callable(getattr(negotiator, "next_move", None)):
         raise ConfigError([f"{negotiator!r} is no negotiator: it has no next_move(view)"])
-    return Speaker(CUSTOM, cast("Negotiator", negotiator), Origin.SCRIPT, None)
+    return Speaker.of(CUSTOM, cast("Negotiator", negotiator), Origin.SCRIPT)
 
 
 class Paced:
@@ -54,4 +53,4 @@ class Paced:
         """The other's move, `pace_s` seconds later."""
         await asyncio.sleep(self._pace_s)
         move = self._negotiator.next_move(view)
-        return await cast("Awaitable[Any]", move) if inspect.isawaitable(move) else move
+        return await move if inspect.isawaitable(move) else move

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -24,8 +25,10 @@ class Negotiator(Protocol):
     and must not block it; a plain `def` runs in a thread.
     """
 
-    def next_move(self, view: BrandView | SupplierView) -> Proposal | Awaitable[Proposal]:
-        """Propose the next move; `view.refused` says why the one before was sent back.
+    def next_move(self, view: BrandView | SupplierView) -> Any:
+        """Propose the next move, as a Proposal or as a coroutine that returns one.
+
+        `view.refused` says why the draft before was sent back.
 
         Raises:
             NegotiatorError: No move could be made; `retryable` says whether asking again may help.
@@ -43,3 +46,13 @@ class Speaker:
     """Whose words its messages are."""
     fallback: str | None
     """Who decides when its drafts are refused twice; None parks the negotiation."""
+    blocks: bool
+    """Whether its `next_move` is a plain `def`, so that it needs a thread."""
+
+    @classmethod
+    def of(
+        cls, name: str, negotiator: Negotiator, origin: Origin, fallback: str | None = None
+    ) -> Speaker:
+        """Make a speaker of a negotiator."""
+        blocks = not inspect.iscoroutinefunction(negotiator.next_move)
+        return cls(name, negotiator, origin, fallback, blocks)

@@ -96,6 +96,12 @@ def _exact_shares(written: list[str]) -> tuple[Fraction, ...]:
 
 
 @lru_cache(maxsize=4096)
+def canonical_payment(text: str) -> str:
+    """The one way in which instalments are written, or ValueError."""
+    return str(read_instalments(text))
+
+
+@lru_cache(maxsize=4096)
 def _present_value(text: str) -> float:
     return read_instalments(text).present_value
 
@@ -117,7 +123,7 @@ class Payment(TermKind[PaymentBrief]):
         """Read the canonical text of the instalments."""
         if not isinstance(raw, str):
             raise ValueError(f'expected payment as text, such as "30/70", not {str(raw)[:40]!r}')
-        return str(read_instalments(raw))
+        return canonical_payment(raw)
 
     def read_brief(self, raw: object) -> PaymentBrief:
         """Read a list such as `["30/70", "net 30"]`."""

@@ -1,0 +1,302 @@
+"""What the README shows is so: its commands, programs, queries, tables and transcripts."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import shlex
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import readme
+from benchmarks import parallel, start_up
+from readme import ROOT, blocks, quoted, table
+
+import main
+from actors import events as catalogue
+from actors.config import load_config
+from actors.events import Event
+from actors.mechanism.ruling import Rule
+from actors.quote_request import new_quote, read_quote_request
+from actors.system import NegotiationSystem
+from storage.records import Move, NegotiationStatus, QuoteStatus, Reason, Sender
+from storage.store import utc_now
+from storage.tables import TABLES
+
+PATIENCE_S = 60
+SET_UP = "python3 -m venv "
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+NEEDED = ("jq", "sqlite3")
+"""Programs that a reader may not have."""
+IDS = re.compile(r"\b([qn])-[0-9a-f]{16}\b")
+CHANGING = (
+    (IDS, r"\1-…"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"), "TIME"),
+)
+"""What differs from run to run."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's folder as a reader has it, in which the sample was run."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("main.py", "config.toml", "actors", "storage", "tests"):
+        (folder / name).symlink_to(ROOT / name)
+    python = tmp_path_factory.mktemp("bin") / "python"
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o700)
+    (folder / "path").write_text(str(python.parent))
+    (folder / "printed.txt").write_text(shell(folder, "python main.py | cat"))
+    return folder
+
+
+def shell(folder: Path, command: str) -> str:
+    """What a command prints; it must succeed, and complain of nothing."""
+    path = (folder / "path").read_text()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PARLEY_")}
+    environment.pop("COLUMNS", None)
+    ran = subprocess.run(
+        ["sh", "-c", command],
+        cwd=folder,
+        env=environment | {"PATH": os.pathsep.join([path, environment["PATH"]])},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def with_real_ids(folder: Path, command: str) -> str:
+    """The command with the sample's ids in place of those in the README."""
+    with sqlite3.connect(folder / "parley.db") as connection:
+        (quote,) = connection.execute("SELECT id FROM quotes ORDER BY created_at").fetchone()
+        first = "SELECT id FROM negotiations WHERE quote_id = ? ORDER BY supplier_id"
+        (negotiation,) = connection.execute(first, [quote]).fetchone()
+    connection.close()
+    return IDS.sub(lambda match: quote if match[1] == "q" else negotiation, command)
+
+
+# Commands
+
+
+def test_the_two_commands_are_lines_of_their_own_and_ci_runs_the_tests() -> None:
+    run, test = (line for line in COMMANDS if line.startswith(SET_UP))
+
+    assert (
+        run == "python3 -m venv .venv && .venv/bin/pip install -q -e . && .venv/bin/python main.py"
+    )
+    assert test in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+@pytest.mark.parametrize("command", [line for line in COMMANDS if not line.startswith(SET_UP)])
+def test_every_other_command_works(folder: Path, command: str) -> None:
+    missing = [
+        program
+        for program in NEEDED
+        if re.search(rf"\b{program} ", command) and shutil.which(program) is None
+    ]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} is not installed")
+
+    assert shell(folder, with_real_ids(folder, command)).strip()
+
+
+TRANSCRIPTS = [
+    transcript
+    for block in blocks("console")
+    for transcript in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]
+]
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda text: text.partition("\n")[0])
+def test_a_transcript_shows_what_the_command_prints(folder: Path, transcript: str) -> None:
+    command, *shown = transcript.strip().splitlines()
+    printed = (
+        (folder / "printed.txt").read_text()
+        if command == "python main.py | cat"
+        else shell(folder, with_real_ids(folder, command))
+    )
+    lines = {steady(line) for line in printed.splitlines()}
+
+    for line in shown:
+        if line == "…":
+            continue
+        start, cut, _ = steady(line).partition(" …")
+        # three conversations are told at once, so their lines may come in another order
+        assert start in lines or (cut and any(x.startswith(start) for x in lines)), line
+
+
+def steady(line: str) -> str:
+    """A line without what differs from run to run."""
+    for pattern, placeholder in CHANGING:
+        line = pattern.sub(placeholder, line)
+    return line
+
+
+def test_every_option_that_is_named_exists(folder: Path) -> None:
+    _, _, reference = readme.TEXT.partition("## Command line")
+    reference, _, _ = reference.partition("## ")
+    helped = shell(folder, "python main.py run --help")
+
+    options = set(re.findall(r"--[a-z][a-z-]+", reference))
+    assert options == set(re.findall(r"--[a-z][a-z-]+", helped)) - {"--help"}
+    commands = {quoted(row[0])[0].split()[0] for row in table("command")}
+    assert commands == set(
+        re.findall(r"^    (\w+) ", shell(folder, "python main.py --help"), re.MULTILINE)
+    )
+
+
+def test_the_exit_codes_are_those_of_the_program() -> None:
+    (sentence,) = re.findall(r"Exit codes: (.*?)\n\n", readme.TEXT, re.DOTALL)
+    codes = {
+        int(code): words
+        for code, words in (re.split(r"\s", part, maxsplit=1) for part in sentence.split("; "))
+    }
+
+    assert set(codes) == {main.DONE, main.NOT_DONE, main.WRONG_USE, main.INTERRUPTED}
+    assert codes[main.DONE].startswith("done")
+    assert "parked" in codes[main.NOT_DONE]
+    assert codes[main.WRONG_USE].startswith("wrong usage")
+    assert codes[main.INTERRUPTED].startswith("interrupted")
+
+
+# Programs
+
+
+@pytest.mark.parametrize("program", blocks("python"))
+def test_every_program_runs(tmp_path: Path, program: str) -> None:
+    assert len(program.splitlines()) <= 20
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.count("completed") == 3
+
+
+@pytest.mark.parametrize("session", blocks("pycon"))
+def test_every_session_shows_what_python_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # doctest's own sign for what is cut is three dots
+    examples = session.replace("…", "...")
+    test = doctest.DocTestParser().get_doctest(examples, {}, "README.md", "README.md", 0)
+    told: list[str] = []
+
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=told.append)
+
+    assert result.attempted > 0
+    assert result.failed == 0, "".join(told)
+
+
+# Configuration
+
+
+@pytest.mark.parametrize("toml", blocks("toml"))
+def test_every_quote_and_config_is_accepted(tmp_path: Path, toml: str) -> None:
+    file = tmp_path / "shown.toml"
+    file.write_text(toml, encoding="utf-8")
+    if "mandate" not in tomllib.loads(toml):
+        assert load_config(file)
+        return
+    config = load_config(ROOT / "config.toml")
+    assert new_quote(read_quote_request(file), config.suppliers, utc_now)
+
+    with NegotiationSystem.start(config, database=tmp_path / "shown.db") as system:
+        quote = system.create_quote(file)
+        system.start_negotiations(quote.id)
+        ended = system.wait(quote.id, timeout_s=PATIENCE_S)
+
+    assert [negotiation.status.value for negotiation in ended] == ["completed"]
+
+
+# Log and tables
+
+
+def test_the_events_are_all_there_with_level_and_meaning() -> None:
+    known = {
+        value.name: (value.level, (value.__doc__ or "").strip())
+        for value in vars(catalogue).values()
+        if isinstance(value, type) and issubclass(value, Event) and "name" in vars(value)
+    }
+
+    rows = {quoted(name)[0]: (level, meaning) for name, level, meaning in table("event")}
+
+    assert rows == known
+
+
+def test_the_tables_have_the_columns_that_are_named(folder: Path) -> None:
+    with sqlite3.connect(folder / "parley.db") as connection:
+        real = {
+            name: [column for _, column, *_ in connection.execute(f"PRAGMA table_info({name})")]
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
+    connection.close()
+
+    named = {quoted(name)[0]: quoted(columns) for name, columns in table("table")}
+
+    assert {name: real[name] for name in named} == named
+    assert real.keys() - named.keys() == {"interventions"}
+    assert len(TABLES) == 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    [part for block in blocks("sql") for part in block.split(";\n") if part.strip()],
+    ids=lambda query: query.partition("\n")[0] or query.strip().partition("\n")[0],
+)
+def test_every_query_runs_on_the_sample(folder: Path, query: str) -> None:
+    with sqlite3.connect(folder / "parley.db") as connection:
+        rows = connection.execute(query).fetchall()
+    connection.close()
+
+    if "last_error" in query:
+        assert rows == []
+    else:
+        assert len(rows) > 20
+        assert all(None not in row for row in rows)
+
+
+# Words, rules and files
+
+
+def test_the_rules_are_all_there() -> None:
+    assert [quoted(row[0])[0] for row in table("rule")] == [rule.value for rule in Rule]
+
+
+def test_the_words_for_states_and_moves_are_those_of_the_records() -> None:
+    words = {word: set(quoted(meaning)) for word, meaning in table("we say")}
+
+    assert words["negotiation"] - set(Reason) == set(NegotiationStatus)
+    assert words["quote"] <= set(QuoteStatus)
+    assert words["message, move"] == {*Move, Sender.BRAND, Sender.SUPPLIER, "seq"}
+
+
+def test_every_file_that_is_named_exists() -> None:
+    paths = set(re.findall(r"\b(?:actors|storage|tests)/[\w./]*|\b[\w]+\.toml\b", readme.TEXT))
+
+    assert len(paths) > 15
+    assert [path for path in paths if not (ROOT / path.rstrip(".")).exists()] == []
+
+
+def test_the_benchmarks_work_in_small(tmp_path: Path) -> None:
+    wall_s, _ = parallel.run(tmp_path, negotiations=2, move_s=0.0)
+    result = start_up.measured(runs=1)
+
+    assert wall_s > 0
+    assert {"import_s", "help_s", "sample_s", "help_ratio", "sample_ratio"} < set(result)
