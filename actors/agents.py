@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import assert_never
 
 from actors.errors import NegotiatorError
+from actors.inert import inert
 from actors.mailbox import (
     AgentMail,
     CancelDraft,
@@ -137,5 +138,5 @@ def _failure(request: DraftMove, error: BaseException) -> DraftFailed:
     if isinstance(error, TimeoutError) and not str(error):
         text = f"no move within {request.timeout_s:g} s"
     else:
-        text = f"{type(error).__name__}: {error}"[:LONGEST_ERROR]
+        text = inert(f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
     return DraftFailed(draft_id=request.draft_id, error=text, retryable=retryable)

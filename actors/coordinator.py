@@ -16,6 +16,7 @@ from actors.events import (
     QuoteStarted,
     SystemHaltedEvent,
 )
+from actors.inert import inert
 from actors.mailbox import (
     AwaitStillness,
     CoordinatorMail,
@@ -218,7 +219,8 @@ class Coordinator(LoopActor):
         if not too_often:
             self._say(actor, Restart())
             return
-        reason = f"it failed {len(failures)} times in a row: {type(error).__name__}: {error}"
+        cause = inert(f"{type(error).__name__}: {error}")
+        reason = f"it failed {len(failures)} times in a row: {cause}"
         self._say(
             self._colleagues.persistence,
             SaveParking(negotiation_id=place[1], error=reason, reply_to=self.actor_ref),

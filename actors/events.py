@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,7 @@ class Event:
 
     def facts(self) -> dict[str, Any]:
         """The fields that are set, by name."""
-        names = _field_names(type(self))
+        names = _field_names(cast("Hashable", type(self)))
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
     def line(self) -> str:
@@ -265,13 +266,8 @@ class EventStream:
         """
         self._subscribers: tuple[Subscriber, ...] = ()
         self._lock = threading.Lock()
-        self._file = None
-        self._logger: Any = None
-        if log_file is not None:
-            descriptor = os.open(log_file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            # unbuffered, so that each line is one write and is there when the process dies
-            self._file = os.fdopen(descriptor, "ab", buffering=0)
-            self._logger = _json_lines(self._file)
+        self._file = None if log_file is None else _LogFile(log_file)
+        self._logger = None if self._file is None else _json_lines(self._file)
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Have every event from now on told to `subscriber`, in the thread where it happens.
@@ -286,16 +282,25 @@ class EventStream:
     def emit(self, event: Event) -> None:
         """Log an event and tell it to all subscribers; never raises."""
         if self._logger is not None:
-            try:
-                self._logger.log(event.level, event.name, event.facts())
-            except (OSError, ValueError):
-                self._logger = None  # a full disk under the log must not stop a negotiation
+            self._logger.log(event.level, event.name, event.facts())
         for subscriber in self._subscribers:
             try:
                 subscriber(event)
             except Exception as error:  # noqa: BLE001 - a watcher's bug is not ours
                 self._unsubscribe(subscriber)
                 self.emit(SubscriberFailed(error=repr(error)))
+
+    @contextmanager
+    def burst(self) -> Iterator[None]:
+        """Write the lines of what happens in this thread meanwhile in one piece, at its end."""
+        if self._file is None:
+            yield
+            return
+        self._file.gather()
+        try:
+            yield
+        finally:
+            self._file.write_gathered()
 
     def close(self) -> None:
         """Close the log; later events reach subscribers only."""
@@ -308,6 +313,41 @@ class EventStream:
             self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
 
 
+class _LogFile:
+    """An append-only file of lines, each piece one write; it never raises."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._thread: int | None = None
+        self._gathered: list[bytes] = []
+
+    def msg(self, line: bytes) -> None:
+        """Write a line, or keep it for the end of this thread's burst."""
+        if self._thread == threading.get_ident():
+            self._gathered.append(line)
+        else:
+            self._write(line)
+
+    def gather(self) -> None:
+        self._thread = threading.get_ident()
+
+    def write_gathered(self) -> None:
+        self._thread = None
+        if self._gathered:
+            lines, self._gathered = self._gathered, []
+            self._write(b"".join(lines))
+
+    def close(self) -> None:
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _write(self, lines: bytes) -> None:
+        if self._descriptor is not None:
+            with suppress(OSError):  # a full disk under the log must not stop a negotiation
+                os.write(self._descriptor, lines)
+
+
 class _Lines(structlog.BoundLoggerBase):
     """A structlog logger of our own, so that the host program's configuration stays untouched."""
 
@@ -316,9 +356,9 @@ class _Lines(structlog.BoundLoggerBase):
         self._proxy_to_logger("msg", event=name, level=level, facts=facts)
 
 
-def _json_lines(file: Any) -> _Lines:
+def _json_lines(file: _LogFile) -> _Lines:
     lines: _Lines = structlog.wrap_logger(
-        structlog.BytesLogger(file),
+        file,
         wrapper_class=_Lines,
         processors=[
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
@@ -336,4 +376,4 @@ def _in_order(_logger: Any, _method: str, line: Any) -> Any:
 
 
 def _encoded(_logger: Any, _method: str, line: Any) -> Any:
-    return (line.encode("ascii"),), {}
+    return (line.encode("ascii") + b"\n",), {}

@@ -1,13 +1,13 @@
 """Persistence: the only writer of negotiations and messages.
 
-What waits in its mailbox goes into one transaction. If one of the saves breaks a rule the whole
-group is saved again, each in a savepoint of its own, so that the one is undone alone; receipts go
-out only after the commit.
+What waits in its mailbox goes into one transaction; a save that breaks a rule is undone alone.
+Receipts go out only after the commit.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from typing import Any, assert_never
 
 import pykka
@@ -35,16 +35,13 @@ from actors.mailbox import (
 from actors.mechanism.limits import check_entry
 from actors.mechanism.ruling import Refused
 from actors.runtime import say
-from storage.errors import DatabaseUnavailable, StorageError
-from storage.store import Store
+from storage.errors import DatabaseUnavailable, RowRefused, StorageError
+from storage.store import Appended, Store
 
 LARGEST_GROUP = 500
 """Saves that share one transaction at most."""
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
-
-UNDOES_ONE_SAVE = (StorageError, Refused)
-"""What a save can break a rule with; all else concerns the database."""
 
 Receipt = (
     NegotiationsOpened
@@ -122,7 +119,8 @@ class Persistence(pykka.ThreadingActor):
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return self._save_together(group) or self._save_each_alone(group)
+                with self._store.transaction():
+                    return [each for run in _runs(group) for each in self._save_run(run)]
             except DatabaseUnavailable as error:
                 # locked or full: it may pass; nobody has a receipt, so nobody speaks meanwhile
                 retried = SaveRetried(error=str(error), saves=len(group), retry_in_s=pause_s)
@@ -131,19 +129,26 @@ class Persistence(pykka.ThreadingActor):
                     raise
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _save_together(self, group: list[Save]) -> list[tuple[Ref, Receipt]] | None:
-        """The usual case, without the cost of savepoints; None, and nothing saved, if one fails."""
-        try:
-            with self._store.transaction():
-                return [(mail.reply_to, self._save(mail)) for mail in group]
-        except DatabaseUnavailable:
-            raise
-        except UNDOES_ONE_SAVE:
-            return None
+    def _save_run(self, run: list[Save]) -> list[tuple[Ref, Receipt]]:
+        messages = [mail for mail in run if isinstance(mail, SaveMessage)]
+        if len(messages) > 1:
+            try:
+                with self._store.savepoint():
+                    receipts = self._save_messages(messages)
+            except RowRefused:
+                pass  # which one it was shows when each is saved alone
+            else:
+                return [(m.reply_to, r) for m, r in zip(messages, receipts, strict=True)]
+        return [(mail.reply_to, self._save_alone(mail)) for mail in run]
 
-    def _save_each_alone(self, group: list[Save]) -> list[tuple[Ref, Receipt]]:
-        with self._store.transaction():
-            return [(mail.reply_to, self._save_alone(mail)) for mail in group]
+    def _save_messages(self, mails: list[SaveMessage]) -> list[Receipt]:
+        """Messages of different negotiations, in as few statements as one."""
+        refused = {mail.entry.negotiation_id: _broken_limit(mail) for mail in mails}
+        sound = [mail for mail in mails if refused[mail.entry.negotiation_id] is None]
+        answers = iter(self._store.append_all([(mail.entry, mail.ending) for mail in sound]))
+        return [
+            _receipt(mail, refused[mail.entry.negotiation_id] or next(answers)) for mail in mails
+        ]
 
     def _save_alone(self, mail: Save) -> Receipt:
         try:
@@ -151,7 +156,7 @@ class Persistence(pykka.ThreadingActor):
                 return self._save(mail)
         except DatabaseUnavailable:
             raise
-        except UNDOES_ONE_SAVE as error:
+        except (StorageError, Refused) as error:
             if isinstance(mail, OpenNegotiations):
                 return OpeningFailed(quote_id=mail.quote_id, error=error)
             return SaveFailed(negotiation_id=_negotiation_id(mail), error=error)
@@ -159,17 +164,11 @@ class Persistence(pykka.ThreadingActor):
     def _save(self, mail: Save) -> Receipt:
         match mail:
             case OpenNegotiations():
-                quote = self._store.open_negotiations(mail.quote_id, mail.negotiations)
-                opened = tuple(self._store.negotiations(mail.quote_id))
+                quote, opened = self._store.open_negotiations(mail.quote_id, mail.negotiations)
                 return NegotiationsOpened(quote=quote, negotiations=opened)
             case SaveMessage():
                 check_entry(mail.entry, mail.mandates)
-                saved = self._store.append(mail.entry, mail.ending)
-                return MessageSaved(
-                    message=saved.message,
-                    ending=mail.ending,
-                    quote_completed=saved.quote_completed,
-                )
+                return _receipt(mail, self._store.append(mail.entry, mail.ending))
             case SaveEnding():
                 completed = self._store.end(mail.negotiation_id, mail.ending)
                 return EndingSaved(ending=mail.ending, quote_completed=completed)
@@ -189,3 +188,34 @@ class Persistence(pykka.ThreadingActor):
 
 def _negotiation_id(mail: SaveMessage | SaveEnding | SaveParking | LoadNegotiation) -> Any:
     return mail.entry.negotiation_id if isinstance(mail, SaveMessage) else mail.negotiation_id
+
+
+def _runs(group: list[Save]) -> Iterator[list[Save]]:
+    """The group in order, messages of different negotiations together, all else alone."""
+    run: list[Save] = []
+    negotiations: set[str] = set()
+    for mail in group:
+        fits = isinstance(mail, SaveMessage) and mail.entry.negotiation_id not in negotiations
+        if run and not (fits and negotiations):
+            yield run
+            run, negotiations = [], set()
+        run.append(mail)
+        if isinstance(mail, SaveMessage):
+            negotiations.add(mail.entry.negotiation_id)
+    yield run
+
+
+def _broken_limit(mail: SaveMessage) -> Refused | None:
+    try:
+        check_entry(mail.entry, mail.mandates)
+    except Refused as refused:
+        return refused
+    return None
+
+
+def _receipt(mail: SaveMessage, answer: Appended | Exception) -> Receipt:
+    if isinstance(answer, Exception):
+        return SaveFailed(negotiation_id=mail.entry.negotiation_id, error=answer)
+    return MessageSaved(
+        message=answer.message, ending=mail.ending, quote_completed=answer.quote_completed
+    )

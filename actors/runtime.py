@@ -100,12 +100,9 @@ class LoopThread:
         self._thread.join()
 
     def _give_turns(self) -> None:
-        for _ in range(BURST):
-            try:
-                actor = self._ready.popleft()
-            except IndexError:
-                break
-            actor.take_turn()
+        with self.events.burst():
+            for _ in range(min(BURST, len(self._ready))):
+                self._ready.popleft().take_turn()
         with self._lock:
             self._awake = bool(self._ready)
             if self._awake:

@@ -6,6 +6,7 @@ messages is called by one thread only, inside `transaction()`, each change insid
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import peewee
-from peewee import Model, SqliteDatabase
+from peewee import SqliteDatabase
 
 from storage import migrations
 from storage.errors import (
@@ -27,11 +28,13 @@ from storage.errors import (
     RowRefused,
     SequenceConflict,
     StaleAgreement,
+    StorageError,
     UnknownRecord,
 )
 from storage.hashes import (
     NEGOTIATION_STATE,
     brief_hash,
+    canonical,
     message_hash,
     quote_hash,
     row_hash,
@@ -49,6 +52,18 @@ from storage.records import (
     QuoteStatus,
     Sender,
     write_time,
+)
+from storage.statements import (
+    INSERT_MESSAGES,
+    INSERT_NEGOTIATIONS,
+    MESSAGE_COLUMNS,
+    NEGOTIATION_COLUMNS,
+    SELECT_ACTIVE,
+    SELECT_LAST_ID,
+    SELECT_OFFER,
+    SELECT_STATES,
+    STATE_CHANGES,
+    UPDATE_STATES,
 )
 from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, to_json, to_row
 
@@ -177,8 +192,13 @@ class Store:
         with _translated(), self._database.atomic():
             yield
 
-    def open_negotiations(self, quote_id: QuoteId, negotiations: Iterable[Negotiation]) -> Quote:
+    def open_negotiations(
+        self, quote_id: QuoteId, negotiations: Iterable[Negotiation]
+    ) -> tuple[Quote, tuple[Negotiation, ...]]:
         """Take a quote from pending to negotiating, with all its negotiations.
+
+        Returns:
+            The quote and its negotiations as they are saved, their hashes filled in.
 
         Raises:
             UnknownRecord: There is no such quote.
@@ -188,13 +208,17 @@ class Store:
         if quote.status is not QuoteStatus.PENDING:
             raise QuoteNotPending(quote_id, quote.status)
         of_quote = quote_hash(to_row(quote))
+        rows, opened = [], []
         for negotiation in negotiations:
             row = to_row(negotiation)
             row["brief_hash"] = row["last_hash"] = brief_hash(of_quote, row)
             row["row_hash"] = row_hash(row)
-            self._run(INSERT_NEGOTIATION, [row[column] for column in NEGOTIATION_COLUMNS])
+            rows.append([row[column] for column in NEGOTIATION_COLUMNS])
+            hashes = {name: row[name] for name in ("brief_hash", "last_hash", "row_hash")}
+            opened.append(negotiation.model_copy(update=hashes))
+        self._run(INSERT_NEGOTIATIONS, canonical(rows))
         self._set_quote(quote_id, status=QuoteStatus.NEGOTIATING)
-        return self.quote(quote_id)
+        return quote.model_copy(update={"status": QuoteStatus.NEGOTIATING}), tuple(opened)
 
     def append(self, entry: Entry, ending: Ending | None = None) -> Appended:
         """Save the next message of a negotiation, with its ending where it closes it.
@@ -207,29 +231,51 @@ class Store:
             NegotiationNotActive: The negotiation has ended.
             StaleAgreement: What is accepted, or agreed, is not the offer that an accept names.
         """
-        state = self._state(entry.negotiation_id)
-        if 0 < entry.seq <= state["message_count"]:
-            return self._said_before(entry, state)
-        if state["status"] != NegotiationStatus.ACTIVE:
-            raise NegotiationNotActive(entry.negotiation_id, state["status"])
-        if entry.seq != state["message_count"] + 1:
-            raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
-        row = {column: getattr(entry, column) for column in Entry.model_fields}
-        row["terms"] = entry.terms and to_json(entry.terms.model_dump(mode="json"))
-        if entry.move is Move.ACCEPT or (ending and ending.agreed_terms):
-            self._check_agreement(row, ending)
-        row["created_at"] = self._now(state)
-        row["hash"] = message_hash(state["last_hash"], row)
-        inserted = self._run(INSERT_MESSAGE, [row[column] for column in MESSAGE_COLUMNS])
-        changes = {
-            "message_count": entry.seq,
-            "rounds": state["rounds"] + (entry.sender is Sender.SUPPLIER),
-            "last_hash": row["hash"],
-            "last_message_at": row["created_at"],
-        }
-        completed = self._change(state, changes, ending, at=row["created_at"])
-        saved = {"id": inserted.lastrowid, "created_at": row["created_at"], "hash": row["hash"]}
-        return Appended(Message.model_validate({**dict(entry), **saved}), completed)
+        (answer,) = self.append_all([(entry, ending)])
+        if isinstance(answer, StorageError):
+            raise answer
+        return answer
+
+    def append_all(
+        self, entries: Sequence[tuple[Entry, Ending | None]]
+    ) -> list[Appended | StorageError]:
+        """Save the next messages of several negotiations, at most one of each.
+
+        Returns:
+            For each what `append` returns or raises; what is refused is not saved.
+        """
+        states = self._states(entry.negotiation_id for entry, _ in entries)
+        (last_id,) = self._run(SELECT_LAST_ID).fetchone()
+        answers: list[Appended | StorageError] = []
+        rows: list[list[Any]] = []
+        changed: list[dict[str, Any]] = []
+        ended: dict[QuoteId, int] = {}
+        for entry, ending in entries:
+            try:
+                state = _known(states, entry.negotiation_id)
+                if 0 < entry.seq <= state["message_count"]:
+                    answers.append(self._said_before(entry, state))
+                    continue
+                row = self._next_row(entry, ending, state)
+            except StorageError as error:
+                answers.append(error)
+                continue
+            row["id"] = last_id + len(rows) + 1
+            rows.append([row[column] for column in MESSAGE_COLUMNS])
+            changed.append(_after(state, row, ending))
+            if ending is not None:
+                ended[state["quote_id"]] = len(answers)
+            saved = {column: row[column] for column in ("id", "created_at", "hash")}
+            answers.append(Appended(Message.model_validate({**dict(entry), **saved}), False))
+        if rows:
+            self._run(INSERT_MESSAGES, canonical(rows))
+            self._write_states(changed)
+        for quote_id, place in ended.items():
+            last = answers[place]
+            assert isinstance(last, Appended)  # noqa: S101 - it was saved just now
+            completed = self._complete_quote(quote_id, write_time(last.message.created_at))
+            answers[place] = Appended(last.message, completed)
+        return answers
 
     def end(self, negotiation_id: NegotiationId, ending: Ending) -> bool:
         """End a negotiation without a further message.
@@ -242,7 +288,9 @@ class Store:
             NegotiationNotActive: It has ended before.
         """
         state = self._active(negotiation_id)
-        return self._change(state, {}, ending, at=self._now(state))
+        now = self._now(state)
+        self._write_states([_ended(state, ending, now)])
+        return self._complete_quote(state["quote_id"], now)
 
     def park(self, negotiation_id: NegotiationId, error: str) -> None:
         """Note why nothing moves an active negotiation any more.
@@ -251,7 +299,7 @@ class Store:
             UnknownRecord: There is no such negotiation.
             NegotiationNotActive: It has ended.
         """
-        self._change(self._active(negotiation_id), {"last_error": error}, None, at="")
+        self._write_states([self._active(negotiation_id) | {"last_error": error}])
 
     # How
 
@@ -259,21 +307,40 @@ class Store:
         with self.connection():
             return list(query.bind(self._database).dicts())
 
-    def _run(self, sql: str, values: Sequence[Any]) -> Any:
+    def _run(self, sql: str, *values: Any) -> Any:
         # past peewee, which takes as long to hand a statement over as SQLite to run it
         return self._database.connection().execute(sql, values)  # type: ignore[no-untyped-call]
 
-    def _state(self, negotiation_id: NegotiationId) -> dict[str, Any]:
-        row = self._run(SELECT_STATE, [negotiation_id]).fetchone()
-        if row is None:
-            raise UnknownRecord("negotiation", negotiation_id)
-        return dict(zip(NEGOTIATION_STATE, row, strict=True))
+    def _states(self, negotiation_ids: Iterable[NegotiationId]) -> dict[str, dict[str, Any]]:
+        (found,) = self._run(SELECT_STATES, canonical(list(negotiation_ids))).fetchone()
+        return {row[0]: dict(zip(NEGOTIATION_STATE, row, strict=True)) for row in json.loads(found)}
+
+    def _write_states(self, states: Iterable[dict[str, Any]]) -> None:
+        hashed = [state | {"row_hash": row_hash(state)} for state in states]
+        rows = [[state[column] for column in STATE_CHANGES] for state in hashed]
+        self._run(UPDATE_STATES, canonical(rows))
 
     def _active(self, negotiation_id: NegotiationId) -> dict[str, Any]:
-        state = self._state(negotiation_id)
+        state = _known(self._states([negotiation_id]), negotiation_id)
         if state["status"] != NegotiationStatus.ACTIVE:
             raise NegotiationNotActive(negotiation_id, state["status"])
         return state
+
+    def _next_row(
+        self, entry: Entry, ending: Ending | None, state: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The columns of the message that comes next, but for its id."""
+        if state["status"] != NegotiationStatus.ACTIVE:
+            raise NegotiationNotActive(entry.negotiation_id, state["status"])
+        if entry.seq != state["message_count"] + 1:
+            raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
+        row = {column: getattr(entry, column) for column in Entry.model_fields}
+        row["terms"] = entry.terms and to_json(entry.terms.model_dump(mode="json"))
+        if entry.move is Move.ACCEPT or (ending and ending.agreed_terms):
+            self._check_agreement(row, ending)
+        row["created_at"] = self._now(state)
+        row["hash"] = message_hash(state["last_hash"], row)
+        return row
 
     def _now(self, state: Mapping[str, Any]) -> str:
         before: str = state["last_message_at"] or state["created_at"]
@@ -293,26 +360,14 @@ class Store:
         return Appended(saved, ended and last and at == saved.created_at)
 
     def _check_agreement(self, accept: Mapping[str, Any], ending: Ending | None) -> None:
-        key = [accept["negotiation_id"], accept["accepts_seq"], Move.OFFER.value]
-        offered = self._run(SELECT_OFFER, key).fetchone()
+        key = (accept["negotiation_id"], accept["accepts_seq"])
+        offered = self._run(SELECT_OFFER, *key).fetchone()
         agreed = accept["terms"] if ending is None else _agreed_terms(ending)
         if offered is None or not offered[0] == accept["terms"] == agreed:
             raise StaleAgreement(accept["negotiation_id"], accept["accepts_seq"])
 
-    def _change(
-        self, state: dict[str, Any], changes: Mapping[str, Any], ending: Ending | None, *, at: str
-    ) -> bool:
-        state |= changes
-        if ending is not None:
-            state |= {"status": ending.status.value, "ended_at": at, "last_error": None}
-            state["reason"] = ending.reason and ending.reason.value
-            state["agreed_terms"] = _agreed_terms(ending)
-        state["row_hash"] = row_hash(state)
-        self._run(UPDATE_STATE, [*(state[column] for column in STATE_CHANGES), state["id"]])
-        return ending is not None and self._complete_quote(state["quote_id"], at)
-
     def _complete_quote(self, quote_id: QuoteId, at: str) -> bool:
-        if self._run(SELECT_ACTIVE, [quote_id, NegotiationStatus.ACTIVE.value, 1]).fetchone():
+        if self._run(SELECT_ACTIVE, quote_id).fetchone():
             return False
         return self._set_quote(quote_id, status=QuoteStatus.COMPLETED, completed_at=at)
 
@@ -343,43 +398,32 @@ def _agreed_terms(ending: Ending) -> str | None:
     return to_json(ending.agreed_terms and ending.agreed_terms.model_dump(mode="json"))
 
 
-def _columns(table: type[Model], names: Iterable[str]) -> list[Any]:
-    return [getattr(table, name) for name in names]
+def _known(states: Mapping[str, dict[str, Any]], negotiation_id: str) -> dict[str, Any]:
+    try:
+        return states[negotiation_id]
+    except KeyError:
+        raise UnknownRecord("negotiation", negotiation_id) from None
 
 
-# The statements of the hot path, prepared once: peewee takes longer to write them than SQLite to
-# run them.
-MESSAGE_COLUMNS = tuple(f for f in MessageRow._meta.sorted_field_names if f != "id")
-STATE_CHANGES = tuple(
-    f
-    for f in NegotiationRow._meta.sorted_field_names  # the order in which peewee writes an UPDATE
-    if f == "row_hash" or f in NEGOTIATION_STATE[3:]
-)
-INSERT_MESSAGE = MessageRow.insert_many(
-    [[None] * len(MESSAGE_COLUMNS)], fields=_columns(MessageRow, MESSAGE_COLUMNS)
-).sql()[0]
-NEGOTIATION_COLUMNS = tuple(NegotiationRow._meta.sorted_field_names)
-INSERT_NEGOTIATION = NegotiationRow.insert_many(
-    [[None] * len(NEGOTIATION_COLUMNS)], fields=_columns(NegotiationRow, NEGOTIATION_COLUMNS)
-).sql()[0]
-SELECT_STATE = (
-    NegotiationRow.select(*_columns(NegotiationRow, NEGOTIATION_STATE))
-    .where(NegotiationRow.id == "")
-    .sql()[0]
-)
-SELECT_ACTIVE = (
-    NegotiationRow.select(NegotiationRow.id)
-    .where((NegotiationRow.quote_id == "") & (NegotiationRow.status == "active"))
-    .limit(1)
-    .sql()[0]
-)
-SELECT_OFFER = (
-    MessageRow.select(MessageRow.terms)
-    .where((MessageRow.negotiation_id == "") & (MessageRow.seq == 0) & (MessageRow.move == "offer"))
-    .sql()[0]
-)
-UPDATE_STATE = (
-    NegotiationRow.update(dict.fromkeys(_columns(NegotiationRow, STATE_CHANGES)))
-    .where(NegotiationRow.id == "")
-    .sql()[0]
-)
+def _after(
+    state: dict[str, Any], message: Mapping[str, Any], ending: Ending | None
+) -> dict[str, Any]:
+    """A negotiation's state after a message."""
+    after = state | {
+        "message_count": message["seq"],
+        "rounds": state["rounds"] + (message["sender"] == Sender.SUPPLIER),
+        "last_hash": message["hash"],
+        "last_message_at": message["created_at"],
+    }
+    return after if ending is None else _ended(after, ending, message["created_at"])
+
+
+def _ended(state: dict[str, Any], ending: Ending, at: str) -> dict[str, Any]:
+    """A negotiation's state after its end."""
+    return state | {
+        "status": ending.status,
+        "reason": ending.reason,
+        "agreed_terms": _agreed_terms(ending),
+        "last_error": None,
+        "ended_at": at,
+    }

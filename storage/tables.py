@@ -130,6 +130,9 @@ R = TypeVar("R", bound=Record)
 def to_row(record: Record) -> dict[str, Any]:
     """The columns of a record, JSON already written."""
     row = record.model_dump(mode="json")
+    for column, value in row.items():
+        if isinstance(value, bool):
+            row[column] = int(value)  # as SQLite keeps it, so that hashes are the rows' own
     for column in JSON_COLUMNS[type(record)]:
         row[column] = to_json(row[column])
     return row

@@ -129,6 +129,7 @@ def test_drafts_do_not_wait_for_each_other(loop: LoopThread, start: Start) -> No
         (SystemExit(3), "SystemExit: 3", True),
         (asyncio.CancelledError(), "CancelledError: ", True),
         (TimeoutError(), "no move within 30 s", True),
+        (ValueError("\ud800 \0 \x1b[31m"), "ValueError: \\ud800 \\x00 \\x1b[31m", True),
     ],
 )
 def test_whatever_a_negotiator_raises_is_mail(

@@ -222,7 +222,7 @@ def test_what_it_can_not_handle_halts_it_and_is_told_to_the_watcher(
     def broken(*_: object) -> None:
         raise SystemExit("a disk that is on fire")
 
-    monkeypatch.setattr(store, "append", broken)
+    monkeypatch.setattr(store, "append_all", broken)
     persistence.tell(save_message(opened, probe))
 
     assert "on fire" in str(watcher.next(PersistenceHalted).error)

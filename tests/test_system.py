@@ -297,7 +297,7 @@ def test_a_halted_system_says_so_to_every_caller(
         def broken(*_: object) -> None:
             raise MemoryError("no more")
 
-        monkeypatch.setattr(system._store, "append", broken)
+        monkeypatch.setattr(system._store, "append_all", broken)
         system.start_negotiations(quote.id)
 
         with pytest.raises(SystemHalted, match="no more"):
