@@ -27,8 +27,6 @@ from actors.negotiators.tactics import Tactics
 from actors.system import NegotiationSystem
 from storage.records import Move
 
-NEEDS_A_PERSON = frozenset({Rule.ILLEGAL_MOVE})
-"""Rules that nothing can break but a side whose offer an intervention has withdrawn."""
 ENDINGS = ("agreed", "walk_away", "max_rounds", "no_progress")
 
 
@@ -105,9 +103,9 @@ class Tally:
                 self.endings[reason or "agreed"] += 1
 
     def missing(self) -> set[str]:
-        """What never happened, though it can."""
+        """What never happened."""
         happened = {*self.fired, *(ending for ending in self.endings)}
-        return {*(set(Rule) - NEEDS_A_PERSON), *ENDINGS} - happened
+        return {*Rule, *ENDINGS} - happened
 
     def table(self) -> str:
         """All counts, aligned."""
@@ -115,7 +113,7 @@ class Tally:
             ("drafts of troublemakers", self.drafted),
             ("negotiations", self.negotiations),
             ("… of them parked", self.parked),
-            *((f"rule: {rule}", self.fired[rule]) for rule in Rule if rule not in NEEDS_A_PERSON),
+            *((f"rule: {rule}", self.fired[rule]) for rule in Rule),
             *((f"ending: {ending}", self.endings[ending]) for ending in ENDINGS),
             ("breaches, secrets told, deals on other terms", len(self.faults)),
         ]

@@ -132,11 +132,10 @@ def append(store: Store, *entries: Entry, ending: Ending | None = None) -> Appen
 
 
 def rows(path: Path, sql: str, *values: Any) -> list[dict[str, Any]]:
-    """What another program reads, booleans read as such."""
+    """What another program reads."""
     with closing(sqlite3.connect(path)) as database:
         database.row_factory = sqlite3.Row
-        found = [dict(row) for row in database.execute(sql, values)]
-    return found
+        return [dict(row) for row in database.execute(sql, values)]
 
 
 def contents(store: Store) -> dict[str, list[dict[str, Any]]]:

@@ -114,9 +114,7 @@ def check_legal(move: Move, conversation: Conversation, side: Side) -> None:
     choices = ", ".join(legal)
     if move is Move.ACCEPT:
         raise Refused(Rule.NO_STANDING_OFFER, f"there is no offer to accept: {choices}")
-    if side is Side.BRAND and conversation.is_closing:
-        raise Refused(Rule.CLOSING_MOVE, f"this is the closing move: {choices}")
-    raise Refused(Rule.ILLEGAL_MOVE, f"{move} is not possible now: {choices}")
+    raise Refused(Rule.CLOSING_MOVE, f"{move} is no closing move: {choices}")
 
 
 def _read_price(raw: object, currency: str) -> Any:

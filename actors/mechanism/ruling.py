@@ -13,8 +13,6 @@ class Rule(StrEnum):
 
     UNREADABLE = "unreadable"
     """It is no move at all, or its terms are malformed."""
-    ILLEGAL_MOVE = "illegal_move"
-    """A move that its side may not make now."""
     CLOSING_MOVE = "closing_move"
     """After the last round the brand may only accept or walk away."""
     ALTERED_REQUEST = "altered_request"
