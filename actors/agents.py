@@ -61,9 +61,7 @@ class Agent(LoopActor):
             self._cancel(draft_id)
 
     def _start(self, request: DraftMove) -> None:
-        task = self.loop.run(self._draft(request))
-        self._drafts[request.draft_id] = task
-        task.add_done_callback(lambda _: self._drafts.pop(request.draft_id, None))
+        self._drafts[request.draft_id] = self.loop.run(self._draft(request))
 
     def _cancel(self, draft_id: DraftId) -> None:
         task = self._drafts.pop(draft_id, None)
@@ -78,6 +76,7 @@ class Agent(LoopActor):
             if task is not None and task.cancelling():
                 raise
             answer = _failure(request, error)
+        self._drafts.pop(request.draft_id, None)
         say(request.reply_to, answer, self.loop.events)
 
     async def _answer(self, request: DraftMove) -> MoveDrafted:

@@ -62,7 +62,6 @@ class LoopThread:
         self._ready: deque[LoopActor] = deque()
         self._lock = threading.Lock()
         self._awake = False
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._thread = threading.Thread(target=self._run, name="parley-loop", daemon=True)
         self._thread.start()
 
@@ -79,16 +78,17 @@ class LoopThread:
             # once per burst: waking the loop from outside costs a system call
             self._loop.call_soon_threadsafe(self._give_turns)
 
+    def now(self) -> float:
+        """The loop's clock, in seconds."""
+        return self._loop.time()
+
     def later(self, delay_s: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         """Call back after `delay_s` seconds; for use on the loop."""
         return self._loop.call_later(delay_s, call)
 
     def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine beside the actors; for use on the loop."""
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        """Run a coroutine beside the actors; for use on the loop. The caller keeps the task."""
+        return self._loop.create_task(work)
 
     def held(self, by: str, seconds: float) -> None:
         """Note who held the loop for long."""
@@ -111,9 +111,10 @@ class LoopThread:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
-        for task in self._tasks:
+        tasks = asyncio.all_tasks(self._loop)
+        for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
         self._loop.close()
 
 

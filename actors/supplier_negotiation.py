@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from dataclasses import dataclass, replace
 from typing import Any, assert_never
 
@@ -93,6 +94,8 @@ class SupplierNegotiation(LoopActor):
         self._colleagues = colleagues
         self._request: Request | None = None
         self._open_draft: DraftId | None = None
+        self._overdue_at = math.inf
+        """When the open draft is overdue, on the loop's clock."""
         self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
         self._reloads = 0
@@ -105,6 +108,8 @@ class SupplierNegotiation(LoopActor):
     def on_stop(self) -> None:
         """Leave nothing running."""
         self._drop_draft()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def on_receive(self, mail: NegotiationMail) -> None:
         """Handle one piece of mail."""
@@ -124,7 +129,7 @@ class SupplierNegotiation(LoopActor):
             case DraftFailed(error=error, retryable=retryable):
                 self._failed(error, retryable=retryable)
             case DraftQueued():
-                self._set_timer(self._patience_s, DraftOverdue(draft_id=mail.draft_id))
+                self._set_deadline()
             case DraftOverdue():
                 self._failed(f"nothing heard for {self._patience_s:g} s", retryable=True)
             case RetryDraft():
@@ -181,7 +186,7 @@ class SupplierNegotiation(LoopActor):
             reply_to=self.actor_ref,
         )
         self._say(self._colleagues.agent(request.side), mail)
-        self._set_timer(self._patience_s, DraftOverdue(draft_id=draft_id))
+        self._set_deadline()
 
     @property
     def _patience_s(self) -> float:
@@ -189,18 +194,26 @@ class SupplierNegotiation(LoopActor):
         return 2 * self._conversation.negotiation.rules.move_timeout_s
 
     def _drop_draft(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._overdue_at = math.inf
         if self._open_draft is not None and self._request is not None:
             cancel = CancelDraft(draft_id=self._open_draft)
             self._say(self._colleagues.agent(self._request.side), cancel)
         self._open_draft = None
 
-    def _set_timer(self, delay_s: float, mail: DraftOverdue | RetryDraft) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.loop.later(delay_s, lambda: self._say(self.actor_ref, mail))
+    def _set_deadline(self) -> None:
+        self._overdue_at = self.loop.now() + self._patience_s
+        if self._timer is None:
+            self._timer = self.loop.later(self._patience_s, self._check_deadline)
+
+    def _check_deadline(self) -> None:
+        """One timer serves all drafts: most are answered long before it looks again."""
+        self._timer = None
+        left_s = self._overdue_at - self.loop.now()
+        if left_s <= 0 and self._open_draft is not None:
+            self._overdue_at = math.inf
+            self._say(self.actor_ref, DraftOverdue(draft_id=self._open_draft))
+        elif left_s < math.inf:
+            self._timer = self.loop.later(left_s, self._check_deadline)
 
     # What came of it
 
@@ -248,20 +261,22 @@ class SupplierNegotiation(LoopActor):
         request = self._request
         assert request is not None  # noqa: S101 - there is no open draft without a request
         rules = self._conversation.negotiation.rules
-        retry = retryable and request.failures < rules.draft_retries
+        again = retryable and request.failures < rules.draft_retries
         pause_s = min(rules.retry_pause_s * 2**request.failures, LONGEST_RETRY_PAUSE_S)
         self._emit(
             DraftFailedEvent,
             side=request.side.value,
             error=error,
-            retry_in_s=pause_s if retry else None,
+            retry_in_s=pause_s if again else None,
         )
-        if not retry:
+        if not again:
             self._park(f"the {request.side}'s negotiator made no move: {error}")
             return
         self._request = replace(request, failures=request.failures + 1)
         assert self._open_draft is not None  # noqa: S101 - stale mail was dropped before
-        self._set_timer(pause_s, RetryDraft(draft_id=self._open_draft))
+        self._overdue_at = math.inf
+        retry = RetryDraft(draft_id=self._open_draft)
+        self.loop.later(pause_s, lambda: self._say(self.actor_ref, retry))
 
     # Saving, and only then speaking
 

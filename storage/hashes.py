@@ -8,9 +8,10 @@ also write new hashes: this is no signature.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 QUOTE_BRIEF = (
     "id",
@@ -65,16 +66,13 @@ NEGOTIATION_STATE = (
 """What `row_hash` covers; the columns of the brief are covered through `brief_hash`."""
 
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-
-
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values are equal text."""
-    return _encode(value)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def _digest(*values: Any) -> str:
-    return hashlib.sha256(canonical(values).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(values, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def quote_hash(quote: Mapping[str, Any]) -> str:
