@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -31,12 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except Exception as error:
-        mistakes = _mistakes(error)
-        if mistakes is None:
+        explained = _explained(error)
+        if explained is None:
             raise
-        for mistake in mistakes:
-            print(f"parley: {mistake}", file=sys.stderr)
-        return WRONG_USE
+        code, lines = explained
+        for line in lines:
+            print(f"parley: {line}", file=sys.stderr)
+        return code
 
 
 def entry() -> None:
@@ -74,9 +76,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     from actors.monitoring.progress import shown
-    from actors.monitoring.tables import console, is_parked, outcome_record, outcomes
+    from actors.monitoring.tables import console, outcome_record, outcomes
     from actors.quote_request import new_quote, read_quote_request
     from actors.system import NegotiationSystem
+    from storage.records import is_parked
     from storage.store import utc_now
 
     config, database = _config(options)
@@ -102,7 +105,7 @@ def _run(options: argparse.Namespace) -> int:
         _print_json(outcome_record(quote, negotiations))
     else:
         terminal.print(outcomes(quote, negotiations))
-        print(f"Next: {_command(options, database)} show {negotiations[0].id}")
+        print(f"Next: {_command(database)} show {negotiations[0].id}")
     return NOT_DONE if any(map(is_parked, negotiations)) else DONE
 
 
@@ -163,9 +166,11 @@ def _log_beside(database: Path) -> Path:
     return database.with_name(f"{database.stem}.{now}-{os.getpid()}.jsonl")
 
 
-def _command(options: argparse.Namespace, database: Path) -> str:
+def _command(database: Path) -> str:
     program = "parley" if Path(sys.argv[0]).stem == "parley" else "python main.py"
-    return program if options.database is None else f"{program} --database {database}"
+    if database == Path("parley.db"):
+        return program
+    return f"{program} --database {shlex.quote(str(database))}"
 
 
 def _print_json(value: object) -> None:
@@ -174,16 +179,20 @@ def _print_json(value: object) -> None:
     print(json.dumps(value))
 
 
-def _mistakes(error: Exception) -> Sequence[str] | None:
-    """What a person did wrong, a line each; None when it is our own fault."""
-    from actors.errors import InputError
+def _explained(error: Exception) -> tuple[int, Sequence[str]] | None:
+    """The exit code and the lines for what went wrong; None when it is our own fault."""
+    from actors.errors import InputError, SystemHalted
     from storage.errors import StorageError
 
-    if isinstance(error, InputError):
-        return error.mistakes
-    if isinstance(error, StorageError | OSError):
-        return [str(error)]
-    return None
+    match error:
+        case InputError():
+            return WRONG_USE, error.mistakes
+        case StorageError() | OSError():
+            return WRONG_USE, [str(error)]
+        case SystemHalted():
+            return NOT_DONE, [str(error)]
+        case _:
+            return None
 
 
 if __name__ == "__main__":

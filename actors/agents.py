@@ -108,7 +108,9 @@ class Agent(LoopActor):
     async def _queue(self, request: DraftMove) -> None:
         while True:
             try:
-                await asyncio.wait_for(self._threads.acquire(), QUEUE_NEWS_S)
+                # the negotiation waits twice as long as a move may take
+                news_s = min(QUEUE_NEWS_S, request.timeout_s)
+                await asyncio.wait_for(self._threads.acquire(), news_s)
             except TimeoutError:
                 news = DraftQueued(draft_id=request.draft_id)
                 say(request.reply_to, news, self.loop.events)
@@ -134,8 +136,11 @@ class SupplierAgent(Agent):
 
 def _failure(request: DraftMove, error: BaseException) -> DraftFailed:
     retryable = error.retryable if isinstance(error, NegotiatorError) else True
-    if isinstance(error, TimeoutError) and not str(error):
+    try:
+        said = str(error)
+    except Exception:  # noqa: BLE001 - even that may be broken
+        said = "(it can't say why)"
+    text = inert(f"{type(error).__name__}: {said}"[:LONGEST_ERROR])
+    if isinstance(error, TimeoutError) and not said:
         text = f"no move within {request.timeout_s:g} s"
-    else:
-        text = inert(f"{type(error).__name__}: {error}"[:LONGEST_ERROR])
     return DraftFailed(draft_id=request.draft_id, error=text, retryable=retryable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import deque
+from collections import Counter, deque
 from concurrent.futures import Future
 from typing import Any, assert_never
 
@@ -20,6 +20,7 @@ from actors.inert import inert
 from actors.mailbox import (
     AwaitStillness,
     CoordinatorMail,
+    LoadFailed,
     LoadNegotiation,
     NegotiationEnded,
     NegotiationLoaded,
@@ -49,14 +50,19 @@ WINDOW_S = 60.0
 class Guardian(LoopActor):
     """Supervises the actors without which nothing moves: they are restarted for ever."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._restarts: Counter[str] = Counter()
+
     def on_receive(self, mail: ActorFailed) -> None:
         """Log the failure, and have the actor go on."""
+        self._restarts[mail.actor.actor_urn] += 1
         self.loop.events.emit(
             ActorFailedEvent(
                 actor=mail.actor.actor_class.__name__,
                 error=f"{type(mail.error).__name__}: {mail.error}",
                 negotiation_id=None,
-                restarts=1,
+                restarts=self._restarts[mail.actor.actor_urn],
                 given_up=False,
             )
         )
@@ -73,6 +79,8 @@ class Coordinator(LoopActor):
         self._places: dict[str, tuple[QuoteId, NegotiationId, SupplierId]] = {}
         """Where an actor belongs, by its urn."""
         self._moving: dict[QuoteId, set[NegotiationId]] = {}
+        self._quotes: dict[NegotiationId, QuoteId] = {}
+        """The quote of each negotiation that has not ended."""
         self._starting: dict[QuoteId, list[Future[tuple[Negotiation, ...]]]] = {}
         self._waiting: dict[QuoteId, list[Future[None]]] = {}
         self._failures: dict[str, deque[float]] = {}
@@ -81,6 +89,11 @@ class Coordinator(LoopActor):
     def on_start(self) -> None:
         """Ask to be told when nothing can be saved any more."""
         self._say(self._colleagues.persistence, WatchPersistence(watcher=self.actor_ref))
+
+    def on_undelivered(self, mail: object) -> None:
+        """Answer who asked too late."""
+        if isinstance(mail, StartNegotiations | AwaitStillness):
+            _answer_with(mail.reply, SystemStopped("the system was stopped"))
 
     def on_failure(self, *failure: Any) -> None:
         """Answer whoever waits: what they wait for may have been lost in the failure."""
@@ -98,6 +111,7 @@ class Coordinator(LoopActor):
             case OpeningFailed(quote_id=quote_id, error=error):
                 for reply in self._first_starter(quote_id):
                     _answer_with(reply, error)
+                self._tell_if_still(quote_id)
             case AwaitStillness(quote_id=quote_id, reply=reply):
                 self._waiting.setdefault(quote_id, []).append(reply)
                 self._tell_if_still(quote_id)
@@ -107,8 +121,11 @@ class Coordinator(LoopActor):
                 self._stands_still(quote_id, negotiation_id)
             case ParkingSaved(negotiation_id=negotiation_id, error=error):
                 self._given_up(negotiation_id, error)
-            case SaveFailed(negotiation_id=negotiation_id):
-                self._forget(negotiation_id)  # it had ended before it could be parked
+            case (
+                SaveFailed(negotiation_id=negotiation_id)
+                | LoadFailed(negotiation_id=negotiation_id)
+            ):
+                self._forget(negotiation_id)  # it has ended, or is gone: it moves no more
             case ActorFailed(actor=actor, error=error):
                 self._supervise(actor, error)
             case PersistenceHalted(error=error):
@@ -149,6 +166,7 @@ class Coordinator(LoopActor):
     def _spawn_all(self, opened: NegotiationsOpened) -> None:
         quote = opened.quote
         self._moving[quote.id] = {negotiation.id for negotiation in opened.negotiations}
+        self._quotes |= {negotiation.id: quote.id for negotiation in opened.negotiations}
         event = QuoteStarted(quote_id=quote.id, negotiations=len(opened.negotiations))
         self.loop.events.emit(event)
         for negotiation in opened.negotiations:
@@ -182,8 +200,10 @@ class Coordinator(LoopActor):
     def _forget(self, negotiation_id: NegotiationId) -> None:
         actor = self._spawned.pop(negotiation_id, None)
         if actor is not None:
-            quote_id, _, _ = self._places.pop(actor.actor_urn)
+            self._places.pop(actor.actor_urn)
             self._failures.pop(actor.actor_urn, None)
+        quote_id = self._quotes.pop(negotiation_id, None)
+        if quote_id is not None:
             self._stands_still(quote_id, negotiation_id)
 
     def _stands_still(self, quote_id: QuoteId, negotiation_id: NegotiationId) -> None:
@@ -191,7 +211,7 @@ class Coordinator(LoopActor):
         self._tell_if_still(quote_id)
 
     def _tell_if_still(self, quote_id: QuoteId) -> None:
-        if self._moving.get(quote_id):
+        if self._moving.get(quote_id) or quote_id in self._starting:
             return
         self._moving.pop(quote_id, None)
         for reply in self._waiting.pop(quote_id, []):

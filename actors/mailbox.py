@@ -205,6 +205,14 @@ class NegotiationLoaded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFailed:
+    """Persistence → who asked. It is not on disk, or its rows are damaged."""
+
+    negotiation_id: NegotiationId
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WatchPersistence:
     """Coordinator → Persistence. Tell `watcher` when nothing can be saved any more."""
 
@@ -268,6 +276,7 @@ NegotiationMail = (
     | ParkingSaved
     | SaveFailed
     | NegotiationLoaded
+    | LoadFailed
     | Restart
 )
 
@@ -284,6 +293,7 @@ CoordinatorMail = (
     | NegotiationEnded
     | NegotiationParked
     | NegotiationLoaded
+    | LoadFailed
     | ParkingSaved
     | SaveFailed
     | ActorFailed

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from actors.config import Config
 from actors.errors import QuoteError
+from actors.quote_request import supplier_mistakes
 from storage.records import (
     Negotiation,
     NegotiationId,
@@ -32,12 +33,12 @@ def open_negotiations(
         now: When they are created.
 
     Raises:
-        QuoteError: A supplier that the quote asks is in the config no more.
+        QuoteError: The config has changed, and a supplier can't be asked for this any more.
     """
     known = {supplier.id: supplier for supplier in (*config.suppliers, *quote.brought)}
-    missing = [supplier_id for supplier_id in quote.suppliers if supplier_id not in known]
-    if missing:
-        raise QuoteError([f"suppliers: {', '.join(missing)} is not in the config any more"])
+    mistakes = list(supplier_mistakes(quote, quote.suppliers, known))
+    if mistakes:
+        raise QuoteError(mistakes)
     suppliers = [known[supplier_id] for supplier_id in quote.suppliers]
     return [
         Negotiation(

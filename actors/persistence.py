@@ -15,6 +15,7 @@ import pykka
 from actors.events import EventStream, SaveRetried
 from actors.mailbox import (
     EndingSaved,
+    LoadFailed,
     LoadNegotiation,
     MessageSaved,
     NegotiationLoaded,
@@ -51,6 +52,7 @@ Receipt = (
     | ParkingSaved
     | SaveFailed
     | NegotiationLoaded
+    | LoadFailed
 )
 
 
@@ -83,7 +85,10 @@ class Persistence(pykka.ThreadingActor):
     def on_start(self) -> None:
         """Open the connection in the thread that will use it."""
         self._connection = self._store.connection()
-        self._connection.__enter__()
+        try:
+            self._connection.__enter__()
+        except Exception as error:  # noqa: BLE001 - Pykka would let us die unheard
+            self._halt(error)
 
     def on_stop(self) -> None:
         """Close it."""
@@ -93,6 +98,8 @@ class Persistence(pykka.ThreadingActor):
         """Save this piece of mail together with what waits behind it."""
         if isinstance(mail, WatchPersistence):
             self._watcher = mail.watcher
+            if self._halted is not None:
+                self._halt(self._halted)
             return
         group = [mail, *self._waiting()]
         if self._halted is not None:
@@ -159,6 +166,8 @@ class Persistence(pykka.ThreadingActor):
         except (StorageError, Refused) as error:
             if isinstance(mail, OpenNegotiations):
                 return OpeningFailed(quote_id=mail.quote_id, error=error)
+            if isinstance(mail, LoadNegotiation):
+                return LoadFailed(negotiation_id=mail.negotiation_id, error=error)
             return SaveFailed(negotiation_id=_negotiation_id(mail), error=error)
 
     def _save(self, mail: Save) -> Receipt:

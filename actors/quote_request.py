@@ -83,7 +83,7 @@ def new_quote(
     """
     known = {supplier.id: supplier for supplier in (*configured, *request.supplier)}
     asked = request.suppliers if request.suppliers is not None else tuple(known)
-    mistakes = [*_mistakes(request), *_supplier_mistakes(request, asked, known)]
+    mistakes = [*_mistakes(request), *supplier_mistakes(request, asked, known)]
     if mistakes:
         raise QuoteError(mistakes)
     return Quote(
@@ -141,9 +141,12 @@ def _mistakes(request: QuoteRequest) -> Iterator[str]:
     yield from _payment_mistakes(request)
 
 
-def _supplier_mistakes(
-    request: QuoteRequest, asked: tuple[SupplierId, ...], known: Mapping[SupplierId, Supplier]
+def supplier_mistakes(
+    request: QuoteRequest | Quote,
+    asked: tuple[SupplierId, ...],
+    known: Mapping[SupplierId, Supplier],
 ) -> Iterator[str]:
+    """Why the suppliers that are asked can't be asked for this, a line each."""
     if not asked:
         yield "suppliers: name at least one"
     if len(set(asked)) < len(asked):

@@ -28,6 +28,8 @@ from actors.events import EventStream, LoopHeld, MailUndeliverable
 T = TypeVar("T")
 HELD_S = 0.1
 """Seconds after which whoever holds the loop is named in the log."""
+STOP_S = 5.0
+"""Seconds that whatever runs on the loop has for its end when the system stops."""
 BURST = 256
 """Pieces of mail handled before the loop looks after its timers and sockets again."""
 
@@ -95,9 +97,13 @@ class LoopThread:
         self.events.emit(LoopHeld(by=by, seconds=round(seconds, 3)))
 
     def stop(self) -> None:
-        """Cancel what still runs and end the thread; for use from outside."""
+        """Cancel what still runs and end the thread; for use from outside.
+
+        What neither ends nor gives the loop back within `STOP_S` is left behind: the thread is a
+        daemon, so it keeps no process alive.
+        """
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        self._thread.join(2 * STOP_S)
 
     def _give_turns(self) -> None:
         with self.events.burst():
@@ -114,12 +120,14 @@ class LoopThread:
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.close()
+        if tasks:
+            self._loop.run_until_complete(asyncio.wait(tasks, timeout=STOP_S))
+        if all(task.done() for task in tasks):
+            self._loop.close()
 
 
 class LoopInbox:
-    """A queue whose closing is atomic with putting: mail is handled or refused, never lost."""
+    """A queue whose closing is atomic with putting: no asker is left without an answer."""
 
     def __init__(self) -> None:
         self._envelopes: deque[Envelope[Any]] = deque()
@@ -163,14 +171,19 @@ class LoopInbox:
             for _ in self._envelopes:
                 wake()
 
-    def close(self) -> None:
-        """Refuse all further mail, and answer those who asked and wait."""
+    def close(self) -> list[Any]:
+        """Refuse all further mail, and answer those who asked and wait.
+
+        Returns:
+            The mail that nobody asked about and that will not be handled.
+        """
         with self._lock:
             self._closed = True
             left, self._envelopes = self._envelopes, deque()
         for envelope in left:
             if envelope.reply_to is not None:
                 _answer_dead(envelope)
+        return [envelope.message for envelope in left if envelope.reply_to is None]
 
 
 class LoopActor(pykka.Actor):
@@ -218,13 +231,13 @@ class LoopActor(pykka.Actor):
     def take_turn(self) -> None:
         """Handle one piece of mail, if any waits; called by the loop."""
         began = time.perf_counter()
-        doing: object = self.on_start
+        doing = "on_start"
         try:
             if not self._started:
                 self._started = True
                 self.on_start()
             elif (envelope := self._next_envelope()) is not None:
-                doing = envelope.message
+                doing = type(envelope.message).__name__
                 if envelope.reply_to is None:
                     self._handle_receive(envelope.message)
                 else:
@@ -233,7 +246,7 @@ class LoopActor(pykka.Actor):
             self._fail(error)
         held_s = time.perf_counter() - began
         if held_s > HELD_S:
-            self.loop.held(f"{type(self).__name__}.{type(doing).__name__}", held_s)
+            self.loop.held(f"{type(self).__name__}.{doing}", held_s)
 
     def _next_envelope(self) -> Envelope[Any] | None:
         if self.actor_inbox.empty():
@@ -269,7 +282,12 @@ class LoopActor(pykka.Actor):
 
     def _close(self) -> None:
         self.actor_stopped.set()
-        self.actor_inbox.close()
+        for mail in self.actor_inbox.close():
+            self.on_undelivered(mail)
+
+    def on_undelivered(self, mail: object) -> None:
+        """Mail came behind the stop; it is handled no more."""
+        self.loop.events.emit(MailUndeliverable(mail=type(mail).__name__))
 
 
 def _answer_dead(envelope: Envelope[Any]) -> None:

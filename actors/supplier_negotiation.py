@@ -30,6 +30,7 @@ from actors.mailbox import (
     DraftOverdue,
     DraftQueued,
     EndingSaved,
+    LoadFailed,
     LoadNegotiation,
     MessageSaved,
     MoveDrafted,
@@ -50,7 +51,7 @@ from actors.mechanism.rulebook import ending_without_words, judge, mandates_in_f
 from actors.mechanism.ruling import Refusal, Refused
 from actors.mechanism.views import view_for
 from actors.runtime import LoopActor, Restart, say
-from storage.records import Ending, Message, NegotiationStatus
+from storage.records import Ending, Message, NegotiationStatus, is_parked
 from storage.store import Loaded
 from storage.terms.kind import Side
 
@@ -90,7 +91,10 @@ class SupplierNegotiation(LoopActor):
 
     def __init__(self, loaded: Loaded, colleagues: Colleagues) -> None:
         super().__init__()
-        self._conversation = _restored(loaded)
+        self._loaded: Loaded | None = loaded
+        self._negotiation = loaded.negotiation
+        """As it was when it was loaded: the brief, not the state."""
+        self._conversation: Conversation
         self._colleagues = colleagues
         self._request: Request | None = None
         self._open_draft: DraftId | None = None
@@ -103,7 +107,9 @@ class SupplierNegotiation(LoopActor):
 
     def on_start(self) -> None:
         """Go on from what is on disk."""
-        self._go_on()
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            self._resume(loaded)
 
     def on_stop(self) -> None:
         """Leave nothing running."""
@@ -118,6 +124,8 @@ class SupplierNegotiation(LoopActor):
                 self._resume(loaded)
             case Restart():
                 self._reload()
+            case LoadFailed(error=error):
+                self._parked(f"it can't be loaded: {error}")
             case _ if self._loading:
                 pass  # it is older than what is being loaded
             case MoveDrafted() | DraftFailed() | DraftQueued() | DraftOverdue() | RetryDraft() if (
@@ -155,7 +163,7 @@ class SupplierNegotiation(LoopActor):
         if ending is not None:
             self._save(
                 SaveEnding(
-                    negotiation_id=self._conversation.negotiation.id,
+                    negotiation_id=self._negotiation.id,
                     ending=ending,
                     reply_to=self.actor_ref,
                 )
@@ -165,7 +173,7 @@ class SupplierNegotiation(LoopActor):
         self._ask()
 
     def _first_request(self, side: Side) -> Request:
-        negotiation = self._conversation.negotiation
+        negotiation = self._negotiation
         brand = side is Side.BRAND
         name = negotiation.brand_negotiator if brand else negotiation.supplier_negotiator
         return Request(side, name)
@@ -174,7 +182,7 @@ class SupplierNegotiation(LoopActor):
         request = self._request
         assert request is not None  # noqa: S101 - asked for by who has just set it
         self._drop_draft()
-        draft_id = DraftId(f"{self._conversation.negotiation.id}/{next(self._numbers)}")
+        draft_id = DraftId(f"{self._negotiation.id}/{next(self._numbers)}")
         self._open_draft = draft_id
         refused = request.refused.reason if request.refused else None
         mail = DraftMove(
@@ -182,7 +190,7 @@ class SupplierNegotiation(LoopActor):
             view=view_for(self._conversation, request.side, refused),
             negotiator=request.negotiator,
             is_fallback=request.is_fallback,
-            timeout_s=self._conversation.negotiation.rules.move_timeout_s,
+            timeout_s=self._negotiation.rules.move_timeout_s,
             reply_to=self.actor_ref,
         )
         self._say(self._colleagues.agent(request.side), mail)
@@ -191,7 +199,7 @@ class SupplierNegotiation(LoopActor):
     @property
     def _patience_s(self) -> float:
         """The deadline of a draft, counted from the last mail about it."""
-        return 2 * self._conversation.negotiation.rules.move_timeout_s
+        return 2 * self._negotiation.rules.move_timeout_s
 
     def _drop_draft(self) -> None:
         self._overdue_at = math.inf
@@ -260,7 +268,7 @@ class SupplierNegotiation(LoopActor):
     def _failed(self, error: str, *, retryable: bool) -> None:
         request = self._request
         assert request is not None  # noqa: S101 - there is no open draft without a request
-        rules = self._conversation.negotiation.rules
+        rules = self._negotiation.rules
         again = retryable and request.failures < rules.draft_retries
         pause_s = min(rules.retry_pause_s * 2**request.failures, LONGEST_RETRY_PAUSE_S)
         self._emit(
@@ -315,7 +323,7 @@ class SupplierNegotiation(LoopActor):
         self._tell_ended(quote_completed=quote_completed)
 
     def _tell_ended(self, *, quote_completed: bool) -> None:
-        negotiation = self._conversation.negotiation
+        negotiation = self._negotiation
         mail = NegotiationEnded(
             quote_id=negotiation.quote_id,
             negotiation_id=negotiation.id,
@@ -325,13 +333,13 @@ class SupplierNegotiation(LoopActor):
         self.stop()
 
     def _park(self, error: str) -> None:
-        negotiation_id = self._conversation.negotiation.id
+        negotiation_id = self._negotiation.id
         self._save(SaveParking(negotiation_id=negotiation_id, error=error, reply_to=self.actor_ref))
 
     def _parked(self, error: str) -> None:
         self._request = None
         self._emit(NegotiationParkedEvent, error=error)
-        negotiation = self._conversation.negotiation
+        negotiation = self._negotiation
         mail = NegotiationParked(quote_id=negotiation.quote_id, negotiation_id=negotiation.id)
         self._say(self._colleagues.coordinator, mail)
 
@@ -351,14 +359,19 @@ class SupplierNegotiation(LoopActor):
     def _reload(self) -> None:
         self._drop_draft()
         self._loading = True
-        negotiation_id = self._conversation.negotiation.id
+        negotiation_id = self._negotiation.id
         mail = LoadNegotiation(negotiation_id=negotiation_id, reply_to=self.actor_ref)
         self._say(self._colleagues.persistence, mail)
 
     def _resume(self, loaded: Loaded) -> None:
         self._loading = False
-        self._conversation = _restored(loaded)
-        self._go_on()
+        self._conversation = Conversation.restored(
+            loaded.quote, loaded.negotiation, loaded.messages
+        )
+        if is_parked(loaded.negotiation):
+            self._parked(loaded.negotiation.last_error or "")
+        else:
+            self._go_on()
 
     # Telling
 
@@ -366,7 +379,7 @@ class SupplierNegotiation(LoopActor):
         say(actor, mail, self.loop.events)
 
     def _emit(self, event: Any, **facts: Any) -> None:
-        negotiation = self._conversation.negotiation
+        negotiation = self._negotiation
         self.loop.events.emit(
             event(
                 quote_id=negotiation.quote_id,
@@ -375,7 +388,3 @@ class SupplierNegotiation(LoopActor):
                 **facts,
             )
         )
-
-
-def _restored(loaded: Loaded) -> Conversation:
-    return Conversation.restored(loaded.quote, loaded.negotiation, loaded.messages)

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -123,8 +124,11 @@ class NegotiationSystem:
 
         Raises:
             QuoteError: It has mistakes; all are listed, and nothing was saved.
+            ConfigError: A supplier that it brings names an unknown negotiator.
         """
         made = new_quote(read_quote_request(quote), self._config.suppliers, utc_now)
+        for supplier in made.brought:
+            self._cast.supplier_name(supplier)  # an unknown negotiator must show before it is saved
         self._store.add_quote(made)
         self._events.emit(QuoteCreated(quote_id=made.id))
         return made
@@ -138,7 +142,7 @@ class NegotiationSystem:
         Raises:
             UnknownRecord: There is no such quote.
             QuoteNotPending: It was started before; nothing was changed.
-            QuoteError: A supplier that it asks is in the config no more.
+            QuoteError: The config has changed, and a supplier can't be asked for this any more.
             SystemHalted: Nothing can be saved any more.
         """
         quote = self._store.quote(quote_id)
@@ -180,7 +184,8 @@ class NegotiationSystem:
         self._stopped = True
         self._giving_up.set()
         for actor in (self._coordinator, self._brand, self._supplier, self._persistence):
-            actor.stop(timeout=STOP_TIMEOUT_S)
+            with suppress(pykka.Timeout):  # held by a negotiator; the others must stop all the same
+                actor.stop(timeout=STOP_TIMEOUT_S)
         self._loop.stop()
         self._events.emit(SystemStoppedEvent())
         self._events.close()

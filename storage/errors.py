@@ -6,6 +6,7 @@ StorageError
 ├── NegotiationNotActive   the negotiation has ended already
 ├── SequenceConflict       another message has that number already
 ├── StaleAgreement         the accepted offer is not the one on disk
+├── DamagedRow             a row can't be read back
 ├── RowRefused             a row breaks a rule of its table
 ├── DatabaseUnavailable    locked, full or gone for now: it may pass
 └── DatabaseUnusable       the file is not ours, newer than us, or can't be read
@@ -58,6 +59,15 @@ class StaleAgreement(StorageError):
     def __init__(self, negotiation_id: str, accepts_seq: int | None) -> None:
         super().__init__(f"{negotiation_id}: message {accepts_seq} does not offer those terms")
         self.negotiation_id = negotiation_id
+
+
+class DamagedRow(StorageError):
+    """A row can't be read back: it was changed by another hand, or the disk has damaged it."""
+
+    def __init__(self, noun: str, record_id: str, columns: list[str]) -> None:
+        where = f": {', '.join(columns)}" if columns else ""
+        super().__init__(f"{noun} {record_id} can't be read{where}; restore it from a backup")
+        self.record_id = record_id
 
 
 class RowRefused(StorageError):

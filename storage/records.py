@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, NewType
+from types import MappingProxyType
+from typing import Annotated, Any, NewType, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     ConfigDict,
     Field,
@@ -43,6 +45,12 @@ def write_time(moment: datetime) -> str:
 
 Moment = Annotated[datetime, PlainSerializer(write_time, return_type=str, when_used="json")]
 """An aware time in UTC."""
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+ReadOnly = Annotated[Mapping[K, V], AfterValidator(MappingProxyType)]
+"""A mapping that nobody can change, whoever is shown it."""
 
 
 class Sender(StrEnum):
@@ -200,8 +208,8 @@ class Mandate(Record):
     `payment`; `unit_price` alone is understood where a quote has one line.
     """
 
-    prices: dict[LineId, PriceRange]
-    terms: dict[str, TermBrief]
+    prices: ReadOnly[LineId, PriceRange]
+    terms: ReadOnly[str, TermBrief]
 
     @model_validator(mode="before")
     @classmethod
@@ -342,8 +350,8 @@ class Rules(Record):
     """Seconds that a negotiator may take for one move."""
     draft_retries: int = Field(default=2, ge=0, le=20)
     """How often a move that failed is asked for again before the negotiation is parked."""
-    retry_pause_s: float = Field(default=0.2, ge=0, le=600)
-    """Seconds before the first such retry; each further one waits twice as long."""
+    retry_pause_s: float = Field(default=0.2, ge=0, le=60)
+    """Seconds before the first such retry; each further one waits twice as long, 60 at most."""
 
     @property
     def patience_rounds(self) -> int:
@@ -445,3 +453,8 @@ class Negotiation(Record):
     row_hash: str
     created_at: Moment
     ended_at: Moment | None
+
+
+def is_parked(negotiation: Negotiation) -> bool:
+    """Whether it is active, and nothing moves it by itself."""
+    return negotiation.status is NegotiationStatus.ACTIVE and negotiation.last_error is not None

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from peewee import BooleanField, IntegerField, Model, TextField
+from pydantic import ValidationError
 
+from storage.errors import DamagedRow
 from storage.hashes import canonical
 from storage.records import Message, Negotiation, Quote
 from storage.terms.kind import Record
@@ -147,10 +149,16 @@ def from_row(record_type: type[R], row: Mapping[str, Any]) -> R:
     """Read a row back into its record, every field checked.
 
     Raises:
-        ValueError: The row was not written by us, or is damaged.
+        DamagedRow: The row was not written by us, or has been changed.
     """
     fields = dict(row)
-    for column in JSON_COLUMNS[record_type]:
-        if fields[column] is not None:
-            fields[column] = json.loads(fields[column])
-    return record_type.model_validate(fields)
+    try:
+        for column in JSON_COLUMNS[record_type]:
+            if fields[column] is not None:
+                fields[column] = json.loads(fields[column])
+        return record_type.model_validate(fields)
+    except ValueError as error:
+        mistakes = error.errors() if isinstance(error, ValidationError) else []
+        columns = sorted({str(mistake["loc"][0]) for mistake in mistakes if mistake["loc"]})
+        # the values stay out of it: they may be private
+        raise DamagedRow(record_type.__name__.lower(), str(row["id"]), columns) from None

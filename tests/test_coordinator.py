@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from actors.errors import ParleyError, SystemHalted, SystemStopped
 from actors.mailbox import (
     AwaitStillness,
     DraftMove,
+    LoadFailed,
     LoadNegotiation,
     NegotiationEnded,
     NegotiationLoaded,
@@ -32,7 +34,7 @@ from actors.mailbox import (
 )
 from actors.runtime import LoopThread
 from actors.supplier_negotiation import SupplierNegotiation
-from storage.errors import QuoteNotPending
+from storage.errors import QuoteNotPending, UnknownRecord
 from storage.records import Negotiation, Quote
 from storage.store import Loaded
 
@@ -267,3 +269,40 @@ def test_stopping_it_stops_the_negotiations_and_answers_whoever_waits(scene: Sce
 
     assert isinstance(waiting.exception(PATIENCE_S), SystemStopped)
     assert all(actor.actor_stopped.wait(PATIENCE_S) for actor in actors)
+
+
+def test_waiting_while_the_start_is_under_way_waits_for_it(scene: Scene) -> None:
+    scene.actor.tell(
+        StartNegotiations(quote=scene.quote, negotiations=scene.negotiations, reply=scene.reply)
+    )
+    waiting = scene.waits()
+    scene.persistence.next(OpenNegotiations)
+    assert scene.persistence.is_silent
+    assert not waiting.done()
+
+    error = QuoteNotPending(scene.quote.id, "negotiating")
+    scene.actor.tell(OpeningFailed(quote_id=scene.quote.id, error=error))
+
+    assert waiting.result(PATIENCE_S) is None
+
+
+def test_who_asks_behind_the_stop_is_answered(scene: Scene) -> None:
+    stopped = scene.actor.stop(block=False)
+    waiting: Future[None] = Future()
+    with suppress(pykka.ActorDeadError):  # which the face turns into the same answer
+        scene.actor.tell(AwaitStillness(quote_id=scene.quote.id, reply=waiting))
+        assert isinstance(waiting.exception(PATIENCE_S), SystemStopped)
+    stopped.get(timeout=PATIENCE_S)
+
+
+def test_one_that_can_not_be_loaded_holds_up_nobody(scene: Scene) -> None:
+    scene.starts()
+    first, second, third = scene.negotiations
+    waiting = scene.waits()
+    scene.ends(first)
+    scene.ends(second)
+
+    error = UnknownRecord("negotiation", third.id)
+    scene.actor.tell(LoadFailed(negotiation_id=third.id, error=error))
+
+    assert waiting.result(PATIENCE_S) is None

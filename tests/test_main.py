@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import main
+
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 60
 
@@ -256,3 +258,19 @@ def test_a_reader_that_has_seen_enough_is_no_error(sample: Path) -> None:
     os.close(writer)
 
     assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_a_halt_is_one_line_and_exit_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError("no more")
+
+    monkeypatch.setattr("storage.store.Store.append_all", broken)
+
+    code = main.main(["run", "--database", str(tmp_path / "x.db")])
+
+    assert code == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "parley: nothing can be saved any more: no more"
+    )

@@ -59,5 +59,7 @@ def test_a_supplier_that_the_quote_brings_goes_before_the_configs() -> None:
 def test_suppliers_that_left_the_config_are_named() -> None:
     larger = make_config([make_supplier(number) for number in (1, 4, 5)])
 
-    with pytest.raises(QuoteError, match=r"suppliers: supplier-4, supplier-5 is not in the config"):
+    with pytest.raises(
+        QuoteError, match=r"unknown supplier 'supplier-4'.*\n.*unknown supplier 'supplier-5'"
+    ):
         opened(make_quote(larger))

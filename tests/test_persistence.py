@@ -275,3 +275,21 @@ def _counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(store, "transaction", counted)
     return transactions
+
+
+def test_one_that_can_not_even_connect_says_so_to_the_watcher(
+    store: Store, events: EventStream, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone() -> Any:
+        raise OSError("no such disk")
+
+    connection = store.connection()
+    monkeypatch.setattr(type(connection), "__enter__", lambda _: gone())
+    actor = Persistence.start(store, events, threading.Event())
+    watcher = Probe(loop)
+
+    actor.tell(WatchPersistence(watcher=watcher.ref))
+
+    assert "no such disk" in str(watcher.next(PersistenceHalted).error)
+    monkeypatch.undo()
+    actor.stop(timeout=PATIENCE_S)

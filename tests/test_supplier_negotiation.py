@@ -15,6 +15,7 @@ from factories import (
     make_entry,
     make_negotiations,
     make_quote,
+    make_supplier,
     make_terms,
 )
 from probe import Probe
@@ -27,6 +28,7 @@ from actors.mailbox import (
     DraftOverdue,
     DraftQueued,
     EndingSaved,
+    LoadFailed,
     LoadNegotiation,
     MessageSaved,
     MoveDrafted,
@@ -45,7 +47,7 @@ from actors.mechanism.ruling import Refused, Rule
 from actors.mechanism.views import BrandView, SupplierView
 from actors.runtime import ActorFailed, LoopThread, Restart
 from actors.supplier_negotiation import Colleagues, SupplierNegotiation
-from storage.errors import SequenceConflict
+from storage.errors import SequenceConflict, UnknownRecord
 from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.store import Loaded
 
@@ -462,3 +464,47 @@ def _offered(loaded: Loaded, content: str) -> Message:
     terms = make_terms("6.10")
     entry = make_entry(conversation, Sender.BRAND, Move.OFFER, terms=terms, content=content)
     return as_saved(entry)
+
+
+def test_one_that_can_not_be_loaded_again_is_parked_with_the_reason(
+    scene: Scene, heard: Heard
+) -> None:
+    scene.actor.tell(Restart())
+    scene.persistence.next(LoadNegotiation)
+    error = UnknownRecord("negotiation", scene.loaded.negotiation.id)
+
+    scene.actor.tell(LoadFailed(negotiation_id=scene.loaded.negotiation.id, error=error))
+
+    scene.coordinator.next(NegotiationParked)
+    assert "can't be loaded" in heard.of("negotiation.parked")[0].facts()["error"]
+
+
+def test_one_that_was_parked_stays_parked_after_a_restart(scene: Scene) -> None:
+    scene.brand.next(DraftMove)
+    scene.actor.tell(Restart())
+    scene.persistence.next(LoadNegotiation)
+    parked = scene.loaded.negotiation.model_copy(update={"last_error": "tired"})
+
+    scene.actor.tell(NegotiationLoaded(loaded=Loaded(scene.loaded.quote, parked, ())))
+
+    scene.coordinator.next(NegotiationParked)
+    scene.brand.next(CancelDraft)
+    assert scene.brand.is_silent
+
+
+def test_what_can_not_even_begin_is_its_own_failure(loop: LoopThread) -> None:
+    config = make_config()
+    quote = make_quote(config)
+    negotiation = make_negotiations(quote, config)[0]
+    unpriced = make_config([make_supplier(product="Gadget")]).suppliers[0]
+    broken = negotiation.model_copy(update={"supplier": unpriced})
+    probes = [Probe(loop) for _ in range(5)]
+    colleagues = Colleagues(*(probe.ref for probe in probes[:4]))
+
+    actor = SupplierNegotiation.start(
+        Loaded(quote, broken, ()), colleagues, loop=loop, supervisor=probes[4].ref
+    )
+
+    assert isinstance(probes[4].next(ActorFailed).error, KeyError)
+    actor.tell(Restart())
+    assert probes[2].next(LoadNegotiation).negotiation_id == negotiation.id

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import sqlite3
 import threading
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,12 @@ import pytest
 from conftest import Heard
 from factories import make_config, make_supplier, make_terms, quote_fields
 
-from actors.errors import ConfigError, SystemHalted, SystemStopped
+from actors.errors import ConfigError, QuoteError, SystemHalted, SystemStopped
 from actors.mechanism.moves import Draft
 from actors.negotiators.scripted import Scripted
 from actors.negotiators.tactics import Tactics
 from actors.system import NegotiationSystem
-from storage.errors import QuoteNotPending, UnknownRecord
+from storage.errors import DamagedRow, QuoteNotPending, UnknownRecord
 from storage.records import (
     Message,
     Move,
@@ -394,3 +396,84 @@ class _OnlyFor:
         if view.supplier.name == self._name:
             return await self._negotiator.next_move(view)
         return await Tactics().next_move(view)
+
+
+def test_a_start_after_the_config_has_changed_is_refused_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    with start(tmp_path) as system:
+        quote = system.create_quote(quote_fields(suppliers=["supplier-1"]))
+
+    other = make_config([make_supplier(1, product="Gadget")])
+    with start(tmp_path, config=other) as system:
+        with pytest.raises(QuoteError, match="no price for 'Widget'"):
+            system.start_negotiations(quote.id)
+        assert system.quote(quote.id).status is QuoteStatus.PENDING
+
+
+def test_a_supplier_with_an_unknown_negotiator_is_refused_before_anything_is_saved(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ConfigError, match="oracle"):
+        start(tmp_path, config=make_config([make_supplier(1, negotiator="oracle")]))
+    assert list(tmp_path.iterdir()) == []
+
+    stray = make_supplier(9, negotiator="oracle").model_dump(mode="json")
+    with start(tmp_path) as system:
+        with pytest.raises(ConfigError, match="oracle"):
+            system.create_quote(quote_fields(supplier=[stray]))
+        assert system.quotes() == []
+
+
+def test_a_negotiator_can_not_change_the_limits_that_it_is_shown(tmp_path: Path) -> None:
+    class Greedy:
+        async def next_move(self, view: Any) -> Any:
+            view.mandate.prices["widget"] = None
+
+    with start(tmp_path, brand=Greedy()) as system:
+        assert all("TypeError" in (n.last_error or "") for n in run(system))
+
+
+def test_a_damaged_row_is_told_without_its_values_and_the_others_go_on(tmp_path: Path) -> None:
+    with start(tmp_path) as system:
+        ended = run(system)
+        with closing(sqlite3.connect(tmp_path / "parley.db")) as database, database:
+            damage = "UPDATE negotiations SET mandate = replace(mandate, ?, ?) WHERE id = ?"
+            database.execute(damage, ['"8.00"', "8.37", ended[0].id])
+
+        with pytest.raises(DamagedRow, match=f"{ended[0].id} can't be read: mandate") as caught:
+            system.negotiation(ended[0].id)
+        assert "8.37" not in str(caught.value)
+        assert system.negotiation(ended[1].id) == ended[1]
+
+
+@pytest.mark.parametrize("brand", ["blocks the loop", "will not be cancelled"])
+def test_stopping_takes_its_time_but_not_for_ever(
+    tmp_path: Path, brand: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.system.STOP_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("actors.runtime.STOP_S", 0.05)
+    release = threading.Event()
+    begun: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    class Stubborn:
+        async def next_move(self, view: Any) -> Any:
+            begun.put(view.supplier.id)
+            if brand == "blocks the loop":
+                release.wait(PATIENCE_S)
+            while not release.is_set():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.001)
+            return Draft(Move.TALK, "At last.")
+
+    system = start(tmp_path, brand=Stubborn())
+    quote = system.create_quote(quote_fields())
+    system.start_negotiations(quote.id)
+    begun.get(timeout=PATIENCE_S)
+
+    system.stop()
+
+    assert len(system.negotiations(quote.id)) == 3
+    release.set()
+    system._loop._thread.join(PATIENCE_S)
+    system._loop._loop.close()

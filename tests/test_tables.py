@@ -11,6 +11,7 @@ import pytest
 from factories import NOON, make_config, make_negotiations, make_quote, make_supplier, make_terms
 from peewee import BooleanField, IntegerField, Model
 
+from storage.errors import DamagedRow
 from storage.records import Message, Move, NegotiationId, Origin, Sender
 from storage.store import Store
 from storage.tables import (
@@ -125,5 +126,5 @@ def test_nothing_stays_null_instead_of_becoming_json() -> None:
     ],
 )
 def test_a_damaged_row_is_refused(column: str, damaged: Any) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - by whoever reads it
+    with pytest.raises(DamagedRow, match="restore it from a backup"):
         from_row(type(QUOTE), to_row(QUOTE) | {column: damaged})

@@ -14,22 +14,17 @@ from storage.money import money_words
 from storage.records import (
     Message,
     Negotiation,
-    NegotiationStatus,
     Quote,
     Request,
     Sender,
     Terms,
+    is_parked,
     write_time,
 )
 from storage.terms.kinds import KINDS
 
 STATUS_STYLES = {"completed": "green", "impasse": "yellow", "active": "cyan", "parked": "red"}
 SENDER_STYLES = {Sender.BRAND: "bold cyan", Sender.SUPPLIER: "bold magenta", Sender.USER: "bold"}
-
-
-def is_parked(negotiation: Negotiation) -> bool:
-    """Whether it is active and nothing moves it."""
-    return negotiation.status is NegotiationStatus.ACTIVE and negotiation.last_error is not None
 
 
 def outcomes(quote: Quote, negotiations: Sequence[Negotiation]) -> RenderableType:

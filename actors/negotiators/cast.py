@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,6 +45,10 @@ class Cast:
         self._suppliers = self._choose(general or config.negotiators.suppliers)
         self._chosen = {supplier: self._choose(who) for supplier, who in chosen.items()}
         self._is_general = general is not None
+        if not 0 <= pace_s < math.inf:
+            raise ConfigError([f"the pace must be 0 seconds or more, not {pace_s}"])
+        for supplier in config.suppliers:
+            self.supplier_name(supplier)
 
     @property
     def brand_name(self) -> str:

@@ -32,7 +32,11 @@ class Side(StrEnum):
 class Record(BaseModel):
     """The base of all nouns: frozen, and with no field that nobody asked for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,  # an error must not carry a limit into a log
+    )
 
 
 def first_mistake(error: ValidationError) -> str:
