@@ -168,7 +168,7 @@ class LoopInbox:
         """Have `wake` called for each piece of mail, those that wait already included."""
         with self._lock:
             self._wake = wake
-            for _ in self._envelopes:
+            for _ in range(len(self._envelopes)):  # the loop may take some meanwhile
                 wake()
 
     def close(self) -> list[Any]:
