@@ -50,9 +50,9 @@ from storage.records import (
     Quote,
     QuoteId,
     QuoteStatus,
-    Sender,
     write_time,
 )
+from storage.state import after, agreed_terms, ended, known
 from storage.statements import (
     INSERT_MESSAGES,
     INSERT_NEGOTIATIONS,
@@ -249,10 +249,10 @@ class Store:
         answers: list[Appended | StorageError] = []
         rows: list[list[Any]] = []
         changed: list[dict[str, Any]] = []
-        ended: dict[QuoteId, int] = {}
+        closed: dict[QuoteId, int] = {}
         for entry, ending in entries:
             try:
-                state = _known(states, entry.negotiation_id)
+                state = known(states, entry.negotiation_id)
                 if 0 < entry.seq <= state["message_count"]:
                     answers.append(self._said_before(entry, state))
                     continue
@@ -262,15 +262,15 @@ class Store:
                 continue
             row["id"] = last_id + len(rows) + 1
             rows.append([row[column] for column in MESSAGE_COLUMNS])
-            changed.append(_after(state, row, ending))
+            changed.append(after(state, row, ending))
             if ending is not None:
-                ended[state["quote_id"]] = len(answers)
+                closed[state["quote_id"]] = len(answers)
             saved = {column: row[column] for column in ("id", "created_at", "hash")}
             answers.append(Appended(Message.model_validate({**dict(entry), **saved}), False))
         if rows:
             self._run(INSERT_MESSAGES, canonical(rows))
             self._write_states(changed)
-        for quote_id, place in ended.items():
+        for quote_id, place in closed.items():
             last = answers[place]
             assert isinstance(last, Appended)  # noqa: S101 - it was saved just now
             completed = self._complete_quote(quote_id, write_time(last.message.created_at))
@@ -289,7 +289,7 @@ class Store:
         """
         state = self._active(negotiation_id)
         now = self._now(state)
-        self._write_states([_ended(state, ending, now)])
+        self._write_states([ended(state, ending, now)])
         return self._complete_quote(state["quote_id"], now)
 
     def park(self, negotiation_id: NegotiationId, error: str) -> None:
@@ -321,7 +321,7 @@ class Store:
         self._run(UPDATE_STATES, canonical(rows))
 
     def _active(self, negotiation_id: NegotiationId) -> dict[str, Any]:
-        state = _known(self._states([negotiation_id]), negotiation_id)
+        state = known(self._states([negotiation_id]), negotiation_id)
         if state["status"] != NegotiationStatus.ACTIVE:
             raise NegotiationNotActive(negotiation_id, state["status"])
         return state
@@ -354,15 +354,15 @@ class Store:
         saved = from_row(Message, self._rows(query)[0])
         if any(getattr(saved, column) != getattr(entry, column) for column in ENTRY_BODY):
             raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
-        ended = state["status"] != NegotiationStatus.ACTIVE
+        over = state["status"] != NegotiationStatus.ACTIVE
         last = entry.seq == state["message_count"]
         at = self.quote(state["quote_id"]).completed_at
-        return Appended(saved, ended and last and at == saved.created_at)
+        return Appended(saved, over and last and at == saved.created_at)
 
     def _check_agreement(self, accept: Mapping[str, Any], ending: Ending | None) -> None:
         key = (accept["negotiation_id"], accept["accepts_seq"])
         offered = self._run(SELECT_OFFER, *key).fetchone()
-        agreed = accept["terms"] if ending is None else _agreed_terms(ending)
+        agreed = accept["terms"] if ending is None else agreed_terms(ending)
         if offered is None or not offered[0] == accept["terms"] == agreed:
             raise StaleAgreement(accept["negotiation_id"], accept["accepts_seq"])
 
@@ -392,38 +392,3 @@ def _translated() -> Iterator[None]:
 def _make_owner_only(path: Path) -> None:
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-def _agreed_terms(ending: Ending) -> str | None:
-    return to_json(ending.agreed_terms and ending.agreed_terms.model_dump(mode="json"))
-
-
-def _known(states: Mapping[str, dict[str, Any]], negotiation_id: str) -> dict[str, Any]:
-    try:
-        return states[negotiation_id]
-    except KeyError:
-        raise UnknownRecord("negotiation", negotiation_id) from None
-
-
-def _after(
-    state: dict[str, Any], message: Mapping[str, Any], ending: Ending | None
-) -> dict[str, Any]:
-    """A negotiation's state after a message."""
-    after = state | {
-        "message_count": message["seq"],
-        "rounds": state["rounds"] + (message["sender"] == Sender.SUPPLIER),
-        "last_hash": message["hash"],
-        "last_message_at": message["created_at"],
-    }
-    return after if ending is None else _ended(after, ending, message["created_at"])
-
-
-def _ended(state: dict[str, Any], ending: Ending, at: str) -> dict[str, Any]:
-    """A negotiation's state after its end."""
-    return state | {
-        "status": ending.status,
-        "reason": ending.reason,
-        "agreed_terms": _agreed_terms(ending),
-        "last_error": None,
-        "ended_at": at,
-    }
