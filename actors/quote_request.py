@@ -12,19 +12,9 @@ from pydantic import Field, ValidationError
 
 from actors.config import mistakes_of, read_toml
 from actors.errors import QuoteError
+from storage.mandates import UNIT_PRICE, Mandate, PriceRange
 from storage.money import DECIMALS, in_currency
-from storage.records import (
-    UNIT_PRICE,
-    Line,
-    Mandate,
-    PriceRange,
-    Priorities,
-    Quote,
-    QuoteId,
-    QuoteStatus,
-    Supplier,
-    SupplierId,
-)
+from storage.records import Line, Priorities, Quote, QuoteId, QuoteStatus, Supplier, SupplierId
 from storage.terms.kind import Record, Side
 from storage.terms.kinds import KINDS
 from storage.terms.payment import Payment, PaymentBrief

@@ -7,12 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from types import MappingProxyType
-from typing import Annotated, Any, NewType, TypeVar
+from typing import Annotated, Any, NewType
 
 from pydantic import (
-    AfterValidator,
-    AliasChoices,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -20,9 +17,10 @@ from pydantic import (
     model_validator,
 )
 
+from storage.mandates import LineId, Mandate, PriceRange, read_brief
 from storage.money import Amount, rounded
 from storage.terms.kind import Record, Side, TermBrief, TermValue
-from storage.terms.kinds import KINDS, kind_of
+from storage.terms.kinds import KINDS
 from storage.terms.payment import Payment
 
 QuoteId = NewType("QuoteId", str)
@@ -31,10 +29,7 @@ NegotiationId = NewType("NegotiationId", str)
 """Text: `n-` and 16 hexadecimal digits."""
 SupplierId = NewType("SupplierId", str)
 """Text from the config, such as `supplier-1`."""
-LineId = NewType("LineId", str)
-"""Text from the quote, unique in it, such as `bottle`."""
 
-UNIT_PRICE = "unit_price"
 PAYMENT = Payment.key
 
 
@@ -45,12 +40,6 @@ def write_time(moment: datetime) -> str:
 
 Moment = Annotated[datetime, PlainSerializer(write_time, return_type=str, when_used="json")]
 """An aware time in UTC."""
-
-
-K = TypeVar("K")
-V = TypeVar("V")
-ReadOnly = Annotated[Mapping[K, V], AfterValidator(MappingProxyType)]
-"""A mapping that nobody can change, whoever is shown it."""
 
 
 class Sender(StrEnum):
@@ -183,80 +172,6 @@ class Request(Record):
         return sum((line.quantity for line in self.lines), Decimal(0))
 
 
-class PriceRange(Record):
-    """What a side wants for a line and where it stops; a supplier's list and floor price."""
-
-    target: Amount = Field(validation_alias=AliasChoices("target", "list"))
-    limit: Amount = Field(validation_alias=AliasChoices("limit", "floor"))
-
-    def check(self, side: Side) -> None:
-        """Raise ValueError when the limit lies on the wrong side of the target."""
-        if side is Side.BRAND and self.limit < self.target:
-            raise ValueError(f"the limit {self.limit} must not be below the target {self.target}")
-        if side is Side.SUPPLIER and self.limit > self.target:
-            raise ValueError(f"the floor {self.limit} is above the list price {self.target}")
-
-    def allows(self, price: Decimal, side: Side) -> bool:
-        """Whether a price keeps the side's hard limit."""
-        return price <= self.limit if side is Side.BRAND else price >= self.limit
-
-
-class Mandate(Record):
-    """A side's private brief: for each line and each kind of term, its target and its limit.
-
-    In JSON its keys are those of limits everywhere: `<line id>.unit_price`, `lead_time_days`,
-    `payment`; `unit_price` alone is understood where a quote has one line.
-    """
-
-    prices: ReadOnly[LineId, PriceRange]
-    terms: ReadOnly[str, TermBrief]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_keys(cls, raw: Any) -> Any:
-        if not isinstance(raw, Mapping) or set(raw) == {"prices", "terms"}:
-            return raw
-        prices: dict[str, Any] = {}
-        terms: dict[str, Any] = {}
-        for key, value in raw.items():
-            line_id, _, last = str(key).rpartition(".")
-            if last == UNIT_PRICE:
-                prices[line_id] = value
-            elif key in {kind.key for kind in KINDS}:
-                terms[key] = _read_brief(key, value)
-            else:
-                raise ValueError(f"unknown key {key!r}: write {', '.join(limit_keys())}")
-        return {"prices": prices, "terms": terms}
-
-    @model_serializer(mode="plain")
-    def _write_keys(self) -> dict[str, Any]:
-        prices = {
-            f"{line_id}.{UNIT_PRICE}": {"target": str(p.target), "limit": str(p.limit)}
-            for line_id, p in self.prices.items()
-        }
-        return prices | {k.key: k.write_brief(self.terms[k.key]) for k in KINDS}
-
-    @model_validator(mode="after")
-    def _complete(self) -> Mandate:
-        missing = [k.key for k in KINDS if not isinstance(self.terms.get(k.key), k.brief_type)]
-        if missing:
-            raise ValueError(f"it says nothing about {', '.join(missing)}")
-        return self
-
-
-def limit_keys() -> list[str]:
-    """How limits are named, for error messages."""
-    return [f"<line id>.{UNIT_PRICE}", *(kind.key for kind in KINDS)]
-
-
-def _read_brief(key: str, raw: object) -> TermBrief:
-    try:
-        brief: TermBrief = kind_of(key).read_brief(raw)
-    except ValueError as error:
-        raise ValueError(f"{key}: {error}") from None
-    return brief
-
-
 class Style(Record):
     """How a side bargains and sounds when tactics speak for it; what is None is tactics' choice."""
 
@@ -297,7 +212,7 @@ class SupplierPrivate(Record):
         if not isinstance(raw, Mapping) or "terms" in raw:
             return raw
         rest = dict(raw)
-        briefs = {k.key: _read_brief(k.key, rest.pop(k.key)) for k in KINDS if k.key in rest}
+        briefs = {k.key: read_brief(k.key, rest.pop(k.key)) for k in KINDS if k.key in rest}
         return rest | {"terms": briefs}
 
     @model_validator(mode="after")

@@ -81,7 +81,8 @@ def rehearsed() -> dict[str, Any]:
 
     from actors.config import load_config
     from actors.negotiators.tactics import Tactics
-    from storage.records import Negotiation, limit_keys
+    from storage.mandates import limit_keys
+    from storage.records import Negotiation
 
     supplier = make_supplier(warranty_months={"target": 6, "limit": 30})
     # a new kind is asked of every supplier, so those of the shipped config would be refused

@@ -12,7 +12,8 @@ from factories import NOON, make_config, make_quote, make_supplier, quote_fields
 from actors.config import Config, load_config
 from actors.errors import QuoteError
 from actors.quote_request import SAMPLE, new_quote, read_quote_request
-from storage.records import LineId, Quote, QuoteStatus
+from storage.mandates import LineId
+from storage.records import Quote, QuoteStatus
 
 SAMPLES = sorted(SAMPLE.parent.glob("*.toml"))
 

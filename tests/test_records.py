@@ -11,9 +11,9 @@ import pytest
 from factories import NOON, make_config, make_negotiations, make_quote, make_supplier, make_terms
 from pydantic import ValidationError
 
+from storage.mandates import Mandate, limit_keys
 from storage.records import (
     Line,
-    Mandate,
     Priorities,
     Quote,
     Rules,
@@ -21,7 +21,6 @@ from storage.records import (
     Supplier,
     SupplierPrivate,
     Terms,
-    limit_keys,
     write_time,
 )
 from storage.terms.kind import Record, Side

@@ -23,7 +23,8 @@ from actors.mechanism.moves import Draft
 from actors.mechanism.views import View, view_for
 from actors.negotiators.scripted import Scripted
 from actors.negotiators.tactics import Tactics, aspiration, concession, proposal, time_used
-from storage.records import LineId, Move, NegotiationStatus, Reason, Sender, Terms
+from storage.mandates import LineId
+from storage.records import Move, NegotiationStatus, Reason, Sender, Terms
 from storage.terms.kind import Side
 
 AGREED = NegotiationStatus.COMPLETED

@@ -14,7 +14,8 @@ from actors.mechanism.conversation import Conversation
 from actors.mechanism.utility import Utility
 from actors.mechanism.views import BrandView, SupplierView, View, view_for
 from storage import records
-from storage.records import Mandate, Move, Sender
+from storage.mandates import Mandate
+from storage.records import Move, Sender
 from storage.terms.kind import Side
 
 

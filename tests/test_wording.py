@@ -19,7 +19,8 @@ from actors.mechanism.views import View, view_for
 from actors.negotiators import wording
 from actors.negotiators.scripted import Scripted
 from actors.negotiators.tactics import Tactics
-from storage.records import LineId, Move, Origin, Sender, Style, Terms
+from storage.mandates import LineId
+from storage.records import Move, Origin, Sender, Style, Terms
 from storage.terms.kind import Side
 
 ODD_PRODUCTS = (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from storage.records import Mandate, Request, Terms
+from storage.mandates import Mandate
+from storage.records import Request, Terms
 
 
 def amounts(terms: Terms, request: Request) -> frozenset[Decimal]:

@@ -15,8 +15,8 @@ from decimal import Decimal
 from actors.mechanism.amounts import private_amounts
 from actors.mechanism.limits import breaches
 from actors.mechanism.utility import Utility, utility_of
+from storage.mandates import Mandate
 from storage.records import (
-    Mandate,
     Message,
     Move,
     Negotiation,

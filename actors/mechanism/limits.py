@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from actors.mechanism.ruling import Refused, Rule
-from storage.records import UNIT_PRICE, Entry, Mandate, Move, Sender, Terms
+from storage.mandates import UNIT_PRICE, Mandate
+from storage.records import Entry, Move, Sender, Terms
 from storage.terms.kind import Side
 from storage.terms.kinds import KINDS
 

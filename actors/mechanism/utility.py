@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from storage.records import Mandate, Priorities, Request, Terms
+from storage.mandates import Mandate
+from storage.records import Priorities, Request, Terms
 from storage.terms.kind import Scale, Side, TermValue
 from storage.terms.kinds import KINDS, kind_of
 

@@ -17,14 +17,8 @@ from actors.mechanism.conversation import (
 )
 from actors.mechanism.moves import legal_moves
 from actors.mechanism.utility import Utility
-from storage.records import (
-    Mandate,
-    Move,
-    Priorities,
-    Request,
-    Style,
-    SupplierProfile,
-)
+from storage.mandates import Mandate
+from storage.records import Move, Priorities, Request, Style, SupplierProfile
 from storage.terms.kind import Side
 
 

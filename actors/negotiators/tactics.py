@@ -17,8 +17,9 @@ from actors.mechanism.limits import breaches
 from actors.mechanism.moves import Draft
 from actors.mechanism.views import View
 from actors.negotiators import wording
+from storage.mandates import LineId
 from storage.money import tick
-from storage.records import LineId, Move, Terms
+from storage.records import Move, Terms
 from storage.terms.kind import Side, TermKind, TermValue
 from storage.terms.kinds import KINDS
 
