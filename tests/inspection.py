@@ -7,6 +7,7 @@ import re
 import sqlite3
 import unicodedata
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ Row = dict[str, Any]
 
 def faults(database: Path) -> list[str]:
     """All that must never be on disk: a breach, a secret told, or a deal on other terms."""
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         connection.row_factory = sqlite3.Row
         quotes = {row["id"]: dict(row) for row in connection.execute("SELECT * FROM quotes")}
         negotiations = [dict(row) for row in connection.execute("SELECT * FROM negotiations")]

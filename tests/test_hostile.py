@@ -7,6 +7,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -328,7 +329,7 @@ def test_the_inspection_finds_what_it_looks_for(
 ) -> None:
     database = tmp_path / "damaged.db"
     shutil.copy(agreed, database)
-    with sqlite3.connect(database) as connection:
+    with closing(sqlite3.connect(database)) as connection, connection:
         for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type='trigger'"):
             connection.execute(f"DROP TRIGGER {json.dumps(trigger)}")
         table, condition = where.split(" WHERE ")

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,8 @@ def test_the_database_and_the_log_are_the_owners_alone(sample: Path) -> None:
 def test_the_log_tells_of_every_saved_message(sample: Path) -> None:
     (log,) = sample.glob("*.jsonl")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    rows = sqlite3.connect(sample / "parley.db").execute(
-        "SELECT negotiation_id, seq, sender, move FROM messages ORDER BY id"
-    )
+    with closing(sqlite3.connect(sample / "parley.db")) as database:
+        rows = list(database.execute("SELECT negotiation_id, seq, sender, move FROM messages"))
 
     told = [
         (line["negotiation_id"], line["seq"], line["sender"], line["move"])

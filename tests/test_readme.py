@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,7 @@ def shell(folder: Path, command: str) -> str:
 
 def with_real_ids(folder: Path, command: str) -> str:
     """The command with the sample's ids in place of those in the README."""
-    with sqlite3.connect(folder / "parley.db") as connection:
+    with closing(sqlite3.connect(folder / "parley.db")) as connection, connection:
         (quote,) = connection.execute("SELECT id FROM quotes ORDER BY created_at").fetchone()
         first = "SELECT id FROM negotiations WHERE quote_id = ? ORDER BY supplier_id"
         (negotiation,) = connection.execute(first, [quote]).fetchone()
@@ -241,7 +242,7 @@ def test_the_events_are_all_there_with_level_and_meaning() -> None:
 
 
 def test_the_tables_have_the_columns_that_are_named(folder: Path) -> None:
-    with sqlite3.connect(folder / "parley.db") as connection:
+    with closing(sqlite3.connect(folder / "parley.db")) as connection, connection:
         real = {
             name: [column for _, column, *_ in connection.execute(f"PRAGMA table_info({name})")]
             for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -261,7 +262,7 @@ def test_the_tables_have_the_columns_that_are_named(folder: Path) -> None:
     ids=lambda query: query.partition("\n")[0] or query.strip().partition("\n")[0],
 )
 def test_every_query_runs_on_the_sample(folder: Path, query: str) -> None:
-    with sqlite3.connect(folder / "parley.db") as connection:
+    with closing(sqlite3.connect(folder / "parley.db")) as connection, connection:
         rows = connection.execute(query).fetchall()
     connection.close()
 
