@@ -11,7 +11,7 @@ from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from actors import defaults
-from actors.errors import ConfigError
+from actors.errors import ConfigError, InputError
 from storage.money import DECIMALS
 from storage.records import Rules, Supplier
 from storage.terms.kind import Record
@@ -86,7 +86,7 @@ def load_config(path: Path | str | None = None) -> Config:
         raise ConfigError(mistakes_of(error, str(chosen or "the environment"))) from None
 
 
-def read_toml(path: Path, error_type: type[ConfigError] | type[Any]) -> dict[str, Any]:
+def read_toml(path: Path, error_type: type[InputError]) -> dict[str, Any]:
     """Read a TOML file, or raise `error_type` with one clear line."""
     try:
         with path.open("rb") as file:

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import coroutine
 from typing import Any, Self, TypeVar
 
@@ -145,7 +146,7 @@ class LoopInbox:
                 return
         if envelope.reply_to is None:
             raise pykka.ActorDeadError("the actor has stopped")
-        _answer_dead(envelope)
+        _answer_dead(envelope.message, envelope.reply_to)
 
     def get(self) -> Envelope[Any]:
         """Take the first."""
@@ -182,7 +183,7 @@ class LoopInbox:
             left, self._envelopes = self._envelopes, deque()
         for envelope in left:
             if envelope.reply_to is not None:
-                _answer_dead(envelope)
+                _answer_dead(envelope.message, envelope.reply_to)
         return [envelope.message for envelope in left if envelope.reply_to is None]
 
 
@@ -290,13 +291,12 @@ class LoopActor(pykka.Actor):
         self.loop.events.emit(MailUndeliverable(mail=type(mail).__name__))
 
 
-def _answer_dead(envelope: Envelope[Any]) -> None:
-    assert envelope.reply_to is not None  # noqa: S101 - for the type checker
-    if isinstance(envelope.message, _ActorStop):
-        envelope.reply_to.set(None)
+def _answer_dead(message: object, reply_to: pykka.Future[Any]) -> None:
+    if isinstance(message, _ActorStop):
+        reply_to.set(None)
         return
     error = pykka.ActorDeadError("the actor stopped before handling the message")
-    envelope.reply_to.set_exception((type(error), error, None))
+    reply_to.set_exception((type(error), error, None))
 
 
 @coroutine
@@ -308,7 +308,8 @@ def watched(work: Coroutine[Any, Any, T], held: Callable[[float], None]) -> Gene
         try:
             awaited = work.send(None) if error is None else work.throw(error)
         except StopIteration as done:
-            return done.value  # type: ignore[no-any-return]
+            result: T = done.value
+            return result
         finally:
             held_s = time.perf_counter() - began
             if held_s > HELD_S:
@@ -325,27 +326,20 @@ async def in_thread(work: Callable[[], T]) -> T:
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def finish(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
+    def finish(settle: Callable[[], None]) -> None:
+        if not future.done():  # else who waited has given up
+            settle()
 
     def run() -> None:
-        result: T | None = None
-        error: BaseException | None = None
         try:
-            result = work()
+            settle = partial(future.set_result, work())
         except StopIteration:
-            error = RuntimeError("it raised StopIteration")  # a future refuses to hold that
+            # a future refuses to hold that
+            settle = partial(future.set_exception, RuntimeError("it raised StopIteration"))
         except BaseException as raised:  # noqa: BLE001 - raised again where it is awaited
-            error = raised
-        try:
-            loop.call_soon_threadsafe(finish, result, error)
-        except RuntimeError:
-            return  # the loop was closed meanwhile, so nobody waits
+            settle = partial(future.set_exception, raised)
+        with suppress(RuntimeError):  # the loop was closed meanwhile, so nobody waits
+            loop.call_soon_threadsafe(finish, settle)
 
     threading.Thread(target=run, name="parley-negotiator", daemon=True).start()
     return await future
