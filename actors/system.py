@@ -30,6 +30,7 @@ from actors.opening import open_negotiations
 from actors.persistence import Persistence
 from actors.quote_request import QuoteRequest, new_quote, read_quote_request
 from actors.runtime import LoopThread
+from storage.lock import EngineLock
 from storage.records import Message, Negotiation, NegotiationId, Quote, QuoteId
 from storage.store import Store, utc_now
 
@@ -45,12 +46,15 @@ class NegotiationSystem:
     however the process ends.
     """
 
-    def __init__(self, config: Config, store: Store, cast: Cast, events: EventStream) -> None:
+    def __init__(
+        self, config: Config, store: Store, cast: Cast, events: EventStream, lock: EngineLock
+    ) -> None:
         """Start the actors, bottom-up; callers use `start`."""
         self._config = config
         self._store = store
         self._cast = cast
         self._events = events
+        self._lock = lock
         self._giving_up = threading.Event()
         self._loop = LoopThread(events)
         self._persistence = Persistence.start(store, events, self._giving_up)
@@ -91,14 +95,21 @@ class NegotiationSystem:
 
         Raises:
             ConfigError: The config, or a negotiator's name, has mistakes.
+            EngineRunning: Another system runs on the database, here or in another process.
             DatabaseUnusable: The database can't be opened, or is not ours.
             OSError: The log can't be opened.
         """
         chosen = config if isinstance(config, Config) else load_config(config)
         cast = Cast(chosen, brand=brand, suppliers=suppliers, pace_s=pace_s)
-        store = Store(Path(database or chosen.database))
-        events = EventStream(Path(log_file) if log_file is not None else None)
-        return cls(chosen, store, cast, events)
+        file = Path(database or chosen.database)
+        lock = EngineLock(file)
+        try:
+            store = Store(file)
+            events = EventStream(Path(log_file) if log_file is not None else None)
+            return cls(chosen, store, cast, events, lock)
+        except BaseException:
+            lock.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -189,6 +200,8 @@ class NegotiationSystem:
         self._loop.stop()
         self._events.emit(SystemStoppedEvent())
         self._events.close()
+        if not self._persistence.is_alive():  # what may still write must not have company
+            self._lock.close()
 
     # Reading
 

@@ -8,6 +8,7 @@ StorageError
 ├── StaleAgreement         the accepted offer is not the one on disk
 ├── DamagedRow             a row can't be read back
 ├── RowRefused             a row breaks a rule of its table
+├── EngineRunning          another engine runs on the database
 ├── DatabaseUnavailable    locked, full or gone for now: it may pass
 └── DatabaseUnusable       the file is not ours, newer than us, or can't be read
 """
@@ -72,6 +73,16 @@ class DamagedRow(StorageError):
 
 class RowRefused(StorageError):
     """A row breaks a rule of its table: its key exists, or what it refers to does not."""
+
+
+class EngineRunning(StorageError):
+    """Another engine runs on the database, and there can be one only; nothing was changed."""
+
+    def __init__(self, database: str, pid: int | None) -> None:
+        who = "another engine" if pid is None else f"another engine (pid {pid})"
+        super().__init__(f"{who} runs on {database}: stop it, or choose another database")
+        self.pid = pid
+        """Its process; None at the instant in which it starts or ends."""
 
 
 class DatabaseUnavailable(StorageError):

@@ -75,6 +75,7 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
             },
         ),
         ("mistralai", {"actors.negotiators.mistral"}),
+        ("portalocker", {"storage.lock"}),
         ("sqlite3", {"storage.migrations", "storage.store"}),
         ("pydantic_settings", {"actors.config"}),
     ],

@@ -243,6 +243,37 @@ def test_ctrl_c_ends_it_with_130_and_what_was_saved_stays(tmp_path: Path) -> Non
     assert quote["status"] == "negotiating"
 
 
+def test_a_second_engine_is_refused_and_a_killed_one_is_followed_at_once(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), "run", "--pace", "30"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("quote.created")
+        before = {path.name for path in tmp_path.iterdir()}
+
+        refused = parley(tmp_path, "run")
+        listed = parley(tmp_path, "list", "--json")
+        shown = parley(tmp_path, "show", json.loads(listed.stdout)[0]["id"])
+
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr == (
+            f"parley: another engine (pid {process.pid}) runs on parley.db: "
+            "stop it, or choose another database\n"
+        )
+        assert (listed.returncode, shown.returncode) == (0, 0)
+        assert {path.name for path in tmp_path.iterdir()} == before
+        assert len(json.loads(parley(tmp_path, "list", "--json").stdout)) == 1
+        process.kill()
+        process.wait(PATIENCE_S)
+
+        assert parley(tmp_path, "run", "--json").returncode == 0
+    assert not list(tmp_path.glob("*.lock"))
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(sample: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import queue
 import sqlite3
 import threading
@@ -20,7 +21,14 @@ from actors.mechanism.moves import Draft
 from actors.negotiators.scripted import Scripted
 from actors.negotiators.tactics import Tactics
 from actors.system import NegotiationSystem
-from storage.errors import DamagedRow, QuoteNotPending, UnknownRecord
+from storage.errors import (
+    DamagedRow,
+    DatabaseUnusable,
+    EngineRunning,
+    QuoteNotPending,
+    UnknownRecord,
+)
+from storage.lock import runs_on
 from storage.records import (
     Message,
     Move,
@@ -33,6 +41,7 @@ from storage.records import (
     Reason,
     Sender,
 )
+from storage.store import Store
 
 PATIENCE_S = 20.0
 THREE = make_config([make_supplier(n) for n in (1, 2, 3)], retry_pause_s=0, draft_retries=1)
@@ -316,6 +325,95 @@ def test_two_systems_in_one_process_do_not_meet(tmp_path: Path) -> None:
             assert two.quotes() == []
             run(two)
         assert run(one)[0].quote_id != ended[0].quote_id
+
+
+def test_a_second_system_on_the_same_database_is_refused_and_disturbs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "parley.db")
+    monkeypatch.chdir(tmp_path)
+    with start(tmp_path) as system:
+        for name in (tmp_path / "parley.db", "parley.db", "link.db"):
+            with pytest.raises(EngineRunning, match=f"pid {os.getpid()}"):
+                start(tmp_path, database=name, log_file=tmp_path / "second.jsonl")
+
+        assert len(run(system)) == 3
+        assert not (tmp_path / "second.jsonl").exists()
+
+    with start(tmp_path, database="link.db") as system:
+        assert len(system.quotes()) == 1
+
+
+def test_a_start_that_fails_gives_the_database_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError("no more")
+
+    (tmp_path / "foreign.db").write_text("somebody's")
+    with pytest.raises(DatabaseUnusable):
+        start(tmp_path, database=tmp_path / "foreign.db")
+    with pytest.raises(FileNotFoundError):
+        start(tmp_path, log_file=tmp_path / "no" / "folder.jsonl")
+    with monkeypatch.context() as patched:
+        patched.setattr("actors.system.LoopThread", broken)
+        with pytest.raises(MemoryError):
+            start(tmp_path)
+
+    assert runs_on(tmp_path / "foreign.db") is None
+    assert (tmp_path / "foreign.db").read_text() == "somebody's"
+    with start(tmp_path):
+        assert runs_on(tmp_path / "parley.db")
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_the_lock_is_there_before_the_database_and_until_all_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "parley.db"
+    seen: list[bool] = []
+
+    class Watched(Store):
+        def __init__(self, path: Path) -> None:
+            seen.append(runs_on(path) is not None and not path.exists())
+            super().__init__(path)
+
+    monkeypatch.setattr("actors.system.Store", Watched)
+    with start(tmp_path) as system:
+        system.subscribe(lambda event: seen.append(runs_on(database) is not None))
+        heard = Heard()
+        system.subscribe(heard.append)
+        run(system)
+
+    assert heard[-1].name == "system.stopped"
+    assert all(seen)
+    assert runs_on(database) is None
+
+
+def test_who_may_still_write_keeps_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.system.STOP_TIMEOUT_S", 0.05)
+    writing, release = threading.Event(), threading.Event()
+    system = start(tmp_path)
+    append_all = system._store.append_all
+
+    def slow(*arguments: Any) -> Any:
+        writing.set()
+        release.wait(PATIENCE_S)
+        return append_all(*arguments)
+
+    monkeypatch.setattr(system._store, "append_all", slow)
+    system.start_negotiations(system.create_quote(quote_fields()).id)
+    assert writing.wait(PATIENCE_S)
+
+    system.stop()
+
+    with pytest.raises(EngineRunning):
+        start(tmp_path)
+    release.set()
+    assert system._persistence.stop(timeout=PATIENCE_S)
+    system._lock.close()
 
 
 def test_a_quote_with_many_suppliers_and_lines_works(tmp_path: Path) -> None:
