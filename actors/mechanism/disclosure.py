@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_left
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import lru_cache
@@ -15,9 +13,6 @@ from actors.mechanism.ruling import Refused, Rule
 from storage.records import Quote, Request, Terms
 from storage.terms.kind import Side
 
-BEGINNING = 3
-"""Characters by which most words are told from all names at once."""
-_WORD = re.compile(r"[^\W_]+")
 NO_WORD = "_"
 """What no name begins with."""
 
@@ -29,10 +24,11 @@ def check_words(text: str, terms: Terms | None, conversation: Conversation, side
         Refused: They name another supplier, or a figure that is an own limit or target and that
             is not public in this conversation anyway.
     """
+    prose = plain(text)
     if side is Side.BRAND:
-        _check_names(text, conversation)
+        _check_names(prose, conversation)
     secrets = conversation.stance(side).secrets
-    if not may_name(text, secrets):
+    if not may_name(prose, secrets):
         return
     for figure in figures(text):
         told = figure.readings & secrets
@@ -62,10 +58,10 @@ def _prose(request: Request) -> str:
     return " ; ".join([request.notes, *(f"{line.product} ; {line.unit}" for line in request.lines)])
 
 
-def _check_names(text: str, conversation: Conversation) -> None:
+def _check_names(prose: str, conversation: Conversation) -> None:
     names = _names_of(_OneQuote(conversation.quote))
-    words = _name_words(text)
-    if not names.starts_in(words):
+    words = _words(prose)
+    if names.beginnings.isdisjoint(words):
         return
     own = _name_words(conversation.negotiation.supplier.name)
     if names.said_in(_without(own, words)) - {"".join(own)}:
@@ -76,26 +72,22 @@ class _Names:
     """Names with their words run together, so that `Supplier 2` and `supplier2` are one."""
 
     def __init__(self, names: Iterable[str]) -> None:
-        self.all = sorted({"".join(_name_words(name)) for name in names} - {""})
-        lengths = range(1, BEGINNING + 1)
-        self._beginnings = {name[:length] for name in self.all for length in lengths}
-
-    def starts_in(self, words: list[str]) -> list[int]:
-        """The places where one of the names may begin."""
-        beginnings = self._beginnings
-        return [place for place, word in enumerate(words) if word[:BEGINNING] in beginnings]
+        self.all = {"".join(_name_words(name)) for name in names} - {""}
+        self.beginnings = {name[:end] for name in self.all for end in range(1, len(name) + 1)}
+        """All that a name may begin with, so that most words are told from all names at once."""
 
     def said_in(self, words: list[str]) -> set[str]:
         """The names that the words say."""
         said = set()
-        for start in self.starts_in(words):
+        for start, first in enumerate(words):
+            if first not in self.beginnings:
+                continue
             name = ""
             for word in words[start:]:
                 name += word
-                place = bisect_left(self.all, name)
-                if place == len(self.all) or not self.all[place].startswith(name):
+                if name not in self.beginnings:
                     break
-                if self.all[place] == name:
+                if name in self.all:
                     said.add(name)
         return said
 
@@ -118,12 +110,29 @@ def _names_of(one: _OneQuote) -> _Names:
     """The suppliers' names, but for those that the request itself says."""
     names = _Names(one.quote.supplier_names)
     public = names.said_in(_name_words(_prose(one.quote.request)))
-    return _Names(set(names.all) - public)
+    return _Names(names.all - public)
 
 
 def _name_words(text: str) -> list[str]:
     """The words of letters and digits, however they are capitalised and separated."""
-    return _WORD.findall(plain(text).casefold())
+    return _words(plain(text))
+
+
+def _words(prose: str) -> list[str]:
+    """The same of text that is plain already."""
+    return prose.casefold().translate(_APART).split()
+
+
+class _Apart(dict[int, str]):
+    """What words are made of as it is, and a blank for all else; found out once per character."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = kept = character if character.isalnum() else " "
+        return kept
+
+
+_APART = _Apart()
 
 
 def _without(name: list[str], words: list[str]) -> list[str]:

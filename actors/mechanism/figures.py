@@ -15,6 +15,7 @@ _NUMBER = re.compile(
     r"|\d{1,3}(?:[ .,'_]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?",
     re.ASCII,
 )
+_UNGROUPED = str.maketrans("", "", " '_")
 _DIGITS = re.compile(r"\d[\d .,'_]*", re.ASCII)
 _NET = r"\bnet\s*\d+\b(?![ .,']?\d)"  # `net 7.20` is a price
 _SHARES = re.compile(
@@ -61,13 +62,13 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).translate(_PLAIN_FORMS)
 
 
-def may_name(text: str, amounts: frozenset[Decimal]) -> bool:
-    """Whether some run of digits could be one of the amounts: cheap, and a no is certain."""
-    for run in _DIGITS.findall(plain(text)):
+def may_name(prose: str, amounts: frozenset[Decimal]) -> bool:
+    """Whether a run of digits in plain text could be an amount: cheap, and a no is certain."""
+    for run in _DIGITS.findall(prose):
         for number in _NUMBER.findall(run):
-            values = readings(number)
-            if values & amounts or not amounts.isdisjoint(1000 * value for value in values):
-                return True
+            for value in readings(number):
+                if value in amounts or 1000 * value in amounts:
+                    return True
     return False
 
 
@@ -80,18 +81,18 @@ def figures(text: str) -> list[Figure]:
 
 def readings(number: str) -> frozenset[Decimal]:
     """The values that a written number may have."""
-    digits = re.sub(r"[ '_]", "", number)
-    marks = [character for character in digits if character in ".,"]
-    if not marks:
+    digits = number.translate(_UNGROUPED)
+    if digits.isdigit():
         return frozenset({Decimal(digits)})
-    head, _, tail = digits.rpartition(marks[-1])
-    whole = Decimal(re.sub(r"[.,]", "", digits))
-    fraction = Decimal(f"{re.sub(r'[.,]', '', head)}.{tail}")
-    if len(set(marks)) == 2:
-        return frozenset({fraction})
-    if len(marks) > 1:
-        return frozenset({whole})
-    return frozenset({whole, fraction}) if len(tail) == 3 else frozenset({fraction})
+    last, other = ".," if digits.rfind(".") > digits.rfind(",") else ",."
+    head, _, tail = digits.rpartition(last)
+    whole = head.replace(".", "").replace(",", "")
+    if last in head and other not in head:
+        return frozenset({Decimal(whole + tail)})
+    fraction = Decimal(f"{whole}.{tail}")
+    if len(tail) == 3 and other not in head:
+        return frozenset({Decimal(whole + tail), fraction})
+    return frozenset({fraction})
 
 
 def _figure(match: re.Match[str], prose: str) -> Figure:
