@@ -3,6 +3,7 @@
 StorageError
 ├── UnknownRecord          there is no such quote or negotiation
 ├── QuoteNotPending        the quote was started or ended already
+├── QuoteEnded             the quote is completed or cancelled already
 ├── NegotiationNotActive   the negotiation has ended already
 ├── SequenceConflict       another message has that number already
 ├── StaleAgreement         the accepted offer is not the one on disk
@@ -33,6 +34,15 @@ class QuoteNotPending(StorageError):
 
     def __init__(self, quote_id: str, status: str) -> None:
         super().__init__(f"quote {quote_id} is {status}, and only a pending one can be started")
+        self.quote_id = quote_id
+        self.status = status
+
+
+class QuoteEnded(StorageError):
+    """A quote that is over can't be cancelled; nothing was changed."""
+
+    def __init__(self, quote_id: str, status: str) -> None:
+        super().__init__(f"quote {quote_id} is {status} already")
         self.quote_id = quote_id
         self.status = status
 
@@ -69,6 +79,7 @@ class DamagedRow(StorageError):
         where = f": {', '.join(columns)}" if columns else ""
         super().__init__(f"{noun} {record_id} can't be read{where}; restore it from a backup")
         self.record_id = record_id
+        self.columns = columns
 
 
 class RowRefused(StorageError):

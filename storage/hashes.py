@@ -64,6 +64,20 @@ NEGOTIATION_STATE = (
     "ended_at",
 )
 """What `row_hash` covers; the columns of the brief are covered through `brief_hash`."""
+INTERVENTION = (
+    "id",
+    "negotiation_id",
+    "text",
+    "limits",
+    "priorities",
+    "action",
+    "accepts_seq",
+    "status",
+    "reason",
+    "message_seq",
+    "applied_seq",
+    "created_at",
+)
 
 
 def canonical(value: Any) -> str:
@@ -93,3 +107,8 @@ def message_hash(previous: str, message: Mapping[str, Any]) -> str:
 def row_hash(negotiation: Mapping[str, Any]) -> str:
     """The hash over a negotiation's changing columns."""
     return _digest([negotiation[c] for c in NEGOTIATION_STATE])
+
+
+def intervention_hash(intervention: Mapping[str, Any]) -> str:
+    """The hash over a settled intervention's columns."""
+    return _digest([intervention[c] for c in INTERVENTION])

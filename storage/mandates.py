@@ -41,6 +41,12 @@ class PriceRange(Record):
         """Whether a price keeps the side's hard limit."""
         return price <= self.limit if side is Side.BRAND else price >= self.limit
 
+    def limited(self, limit: Decimal) -> PriceRange:
+        """The brand's range with another limit; one that passes the target takes it along."""
+        if limit <= 0:
+            raise ValueError("a price limit must be above 0")
+        return PriceRange(target=min(self.target, limit), limit=limit)
+
 
 class Mandate(Record):
     """A side's private brief: for each line and each kind of term, its target and its limit.

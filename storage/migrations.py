@@ -97,6 +97,30 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX interventions_by_negotiation ON interventions (negotiation_id, created_at)",
         "CREATE INDEX interventions_open ON interventions (created_at) WHERE status = 'received'",
     ),
+    # nobody could write interventions before; now another program can, with the fewest columns
+    (
+        "DROP TABLE interventions",
+        """
+        CREATE TABLE interventions (
+            id TEXT NOT NULL PRIMARY KEY DEFAULT ('i-' || lower(hex(randomblob(8)))),
+            negotiation_id TEXT NOT NULL REFERENCES negotiations (id),
+            text TEXT,
+            limits TEXT,
+            priorities TEXT,
+            action TEXT CHECK (action IN ('accept', 'walk_away', 'continue')),
+            accepts_seq INTEGER,
+            status TEXT NOT NULL DEFAULT 'received'
+                CHECK (status IN ('received', 'applied', 'refused')),
+            reason TEXT,
+            message_seq INTEGER,
+            applied_seq INTEGER,
+            row_hash TEXT,
+            created_at TEXT NOT NULL DEFAULT (strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))
+        )
+        """,
+        "CREATE INDEX interventions_by_negotiation ON interventions (negotiation_id, created_at)",
+        "CREATE INDEX interventions_open ON interventions (created_at) WHERE status = 'received'",
+    ),
 )
 
 

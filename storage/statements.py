@@ -63,3 +63,17 @@ SELECT_STATES = (
 SELECT_ACTIVE = "SELECT 1 FROM negotiations WHERE quote_id = ? AND status = 'active' LIMIT 1"
 SELECT_OFFER = "SELECT terms FROM messages WHERE negotiation_id = ? AND seq = ? AND move = 'offer'"
 SELECT_LAST_ID = "SELECT coalesce(max(id), 0) FROM messages"
+
+# What other processes ask for. Each of these looks only at what is not over.
+SELECT_QUOTES_OF = (
+    "SELECT id, quote_id FROM negotiations WHERE id IN (SELECT value FROM json_each(?))"
+)
+SELECT_STARTING = (
+    "SELECT id FROM quotes WHERE status = 'negotiating' AND NOT EXISTS "
+    "(SELECT 1 FROM negotiations WHERE quote_id = quotes.id) ORDER BY created_at, id"
+)
+SELECT_CHANGED = (
+    "SELECT q.id, q.status, json_group_array(n.id) FROM negotiations AS n "
+    "JOIN quotes AS q ON q.id = n.quote_id "
+    "WHERE n.status = 'active' AND q.status <> 'negotiating' GROUP BY q.id"
+)

@@ -24,6 +24,7 @@ from storage.errors import (
     DatabaseUnavailable,
     DatabaseUnusable,
     NegotiationNotActive,
+    QuoteEnded,
     QuoteNotPending,
     RowRefused,
     SequenceConflict,
@@ -39,6 +40,8 @@ from storage.hashes import (
     quote_hash,
     row_hash,
 )
+from storage.interventions import Intervention, InterventionId, Unreadable
+from storage.receipts import Receipts
 from storage.records import (
     Ending,
     Entry,
@@ -52,6 +55,7 @@ from storage.records import (
     QuoteStatus,
     write_time,
 )
+from storage.requests import Requests
 from storage.state import after, agreed_terms, ended, known
 from storage.statements import (
     INSERT_MESSAGES,
@@ -59,8 +63,11 @@ from storage.statements import (
     MESSAGE_COLUMNS,
     NEGOTIATION_COLUMNS,
     SELECT_ACTIVE,
+    SELECT_CHANGED,
     SELECT_LAST_ID,
     SELECT_OFFER,
+    SELECT_QUOTES_OF,
+    SELECT_STARTING,
     SELECT_STATES,
     STATE_CHANGES,
     UPDATE_STATES,
@@ -95,6 +102,7 @@ class Loaded:
     quote: Quote
     negotiation: Negotiation
     messages: tuple[Message, ...]
+    interventions: tuple[Intervention, ...] = ()
 
 
 class Store:
@@ -113,6 +121,7 @@ class Store:
         self.path = path
         self._clock = clock
         self._database = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S)
+        self._receipts = Receipts(self._database)
         try:
             _make_owner_only(path)
             # WAL is a change of the file, so a file that is not ours must be found out before
@@ -162,7 +171,46 @@ class Store:
         with self.connection(), self._database.atomic():
             negotiation = self.negotiation(negotiation_id)
             quote = self.quote(negotiation.quote_id)
-            return Loaded(quote, negotiation, tuple(self.messages(negotiation_id)))
+            messages = tuple(self.messages(negotiation_id))
+            return Loaded(quote, negotiation, messages, self._receipts.of(negotiation_id))
+
+    def interventions(self, negotiation_id: NegotiationId) -> list[Intervention]:
+        """A negotiation's interventions, oldest first, or UnknownRecord."""
+        with self.connection():
+            self.negotiation(negotiation_id)
+            return list(self._receipts.of(negotiation_id))
+
+    def intervention(self, intervention_id: InterventionId) -> Intervention:
+        """One intervention, or UnknownRecord."""
+        with self.connection():
+            return self._receipts.one(intervention_id)
+
+    def data_version(self) -> int:
+        """Another number whenever another connection has committed; for an open connection."""
+        return int(self._database.pragma("data_version"))
+
+    def requests(self) -> Requests:
+        """What other processes ask for."""
+        with self.connection(), _translated(), self._database.atomic():
+            rows = self._receipts.received()
+            read = [row for row in rows if isinstance(row, Intervention)]
+            ids = canonical([row.negotiation_id for row in read])
+            quotes = dict(self._run(SELECT_QUOTES_OF, ids).fetchall())
+            starting = self._run(SELECT_STARTING).fetchall()
+            changed = self._run(SELECT_CHANGED).fetchall()
+            return Requests(
+                received=tuple(
+                    (QuoteId(quotes[row.negotiation_id]), row)
+                    for row in read
+                    if row.negotiation_id in quotes
+                ),
+                unreadable=tuple(row for row in rows if isinstance(row, Unreadable)),
+                starting=tuple(self.quote(quote_id) for (quote_id,) in starting),
+                changed=tuple(
+                    (quote_id, status, tuple(json.loads(active)))
+                    for quote_id, status, active in changed
+                ),
+            )
 
     # Writing
 
@@ -170,6 +218,70 @@ class Store:
         """Save a new quote, from any thread."""
         with self.connection(), self.transaction():
             QuoteRow.insert(to_row(quote)).bind(self._database).execute()
+
+    def add_interventions(
+        self, interventions: Sequence[Intervention], *, all_or_nothing: bool = True
+    ) -> list[Intervention]:
+        """Save new interventions, `received`, from any thread or process.
+
+        Args:
+            all_or_nothing: Without it those are left out whose negotiation has ended.
+
+        Returns:
+            Those that were saved.
+
+        Raises:
+            NegotiationNotActive: A negotiation has ended, or all have; nothing was saved.
+            DatabaseUnavailable: Nothing was saved, and trying again may help.
+        """
+        with self.connection(), self.transaction():
+            states = self._states(one.negotiation_id for one in interventions)
+            saved = []
+            for one in interventions:
+                status = known(states, one.negotiation_id)["status"]
+                if status == NegotiationStatus.ACTIVE:
+                    saved.append(one)
+                elif all_or_nothing or (one is interventions[-1] and not saved):
+                    raise NegotiationNotActive(one.negotiation_id, status)
+            self._receipts.add(saved)
+            return saved
+
+    def start_quote(self, quote_id: QuoteId, *, automatic: bool | None) -> Quote:
+        """Set a pending quote to negotiating, for the engine to start; from any process.
+
+        Raises:
+            UnknownRecord: There is no such quote.
+            QuoteNotPending: It was started before, or is over.
+        """
+        with self.connection(), self.transaction():
+            quote = self.quote(quote_id)
+            if quote.status is not QuoteStatus.PENDING:
+                raise QuoteNotPending(quote_id, quote.status)
+            chosen = quote.automatic if automatic is None else automatic
+            self._set_quote(quote_id, status=QuoteStatus.NEGOTIATING, automatic=chosen)
+            return self.quote(quote_id)
+
+    def cancel_quote(self, quote_id: QuoteId) -> tuple[Quote, tuple[NegotiationId, ...]]:
+        """Cancel a quote, from any process; its active negotiations have still to end.
+
+        Returns:
+            The quote, and those negotiations.
+
+        Raises:
+            UnknownRecord: There is no such quote.
+            QuoteEnded: It is completed or cancelled already.
+        """
+        with self.connection(), self.transaction():
+            quote = self.quote(quote_id)
+            if quote.status in (QuoteStatus.COMPLETED, QuoteStatus.CANCELLED):
+                raise QuoteEnded(quote_id, quote.status)
+            self._set_quote(quote_id, status=QuoteStatus.CANCELLED)
+            active = [
+                negotiation.id
+                for negotiation in self.negotiations(quote_id)
+                if negotiation.status is NegotiationStatus.ACTIVE
+            ]
+            return self.quote(quote_id), tuple(active)
 
     def connection(self) -> AbstractContextManager[Any]:
         """Keep this thread's connection open; nested uses share it, the outermost closes it."""
@@ -197,6 +309,8 @@ class Store:
     ) -> tuple[Quote, tuple[Negotiation, ...]]:
         """Take a quote from pending to negotiating, with all its negotiations.
 
+        One that another process has set to negotiating is adopted.
+
         Returns:
             The quote and its negotiations as they are saved, their hashes filled in.
 
@@ -205,7 +319,8 @@ class Store:
             QuoteNotPending: It was started before, or is over.
         """
         quote = self.quote(quote_id)
-        if quote.status is not QuoteStatus.PENDING:
+        adopted = quote.status is QuoteStatus.NEGOTIATING and not self.negotiations(quote_id)
+        if quote.status is not QuoteStatus.PENDING and not adopted:
             raise QuoteNotPending(quote_id, quote.status)
         of_quote = quote_hash(to_row(quote))
         rows, opened = [], []
@@ -217,8 +332,10 @@ class Store:
             hashes = {name: row[name] for name in ("brief_hash", "last_hash", "row_hash")}
             opened.append(negotiation.model_copy(update=hashes))
         self._run(INSERT_NEGOTIATIONS, canonical(rows))
-        self._set_quote(quote_id, status=QuoteStatus.NEGOTIATING)
-        return quote.model_copy(update={"status": QuoteStatus.NEGOTIATING}), tuple(opened)
+        automatic = all(negotiation.automatic for negotiation in opened)
+        self._set_quote(quote_id, status=QuoteStatus.NEGOTIATING, automatic=automatic)
+        changes = {"status": QuoteStatus.NEGOTIATING, "automatic": automatic}
+        return quote.model_copy(update=changes), tuple(opened)
 
     def append(self, entry: Entry, ending: Ending | None = None) -> Appended:
         """Save the next message of a negotiation, with its ending where it closes it.
@@ -371,7 +488,7 @@ class Store:
             return False
         return self._set_quote(quote_id, status=QuoteStatus.COMPLETED, completed_at=at)
 
-    def _set_quote(self, quote_id: QuoteId, **changes: str) -> bool:
+    def _set_quote(self, quote_id: QuoteId, **changes: str | bool) -> bool:
         # a cancelled quote stays cancelled
         query = QuoteRow.update(changes).where(
             (QuoteRow.id == quote_id) & (QuoteRow.status != QuoteStatus.CANCELLED.value)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from storage.errors import DamagedRow
 from storage.hashes import canonical
+from storage.interventions import Intervention
 from storage.records import Message, Negotiation, Quote
 from storage.terms.kind import Record
 
@@ -124,6 +125,7 @@ JSON_COLUMNS: Mapping[type[Record], tuple[str, ...]] = {
     ),
     Negotiation: ("agreed_terms", "supplier", "mandate", "rules"),
     Message: ("terms",),
+    Intervention: ("limits", "priorities"),
 }
 
 R = TypeVar("R", bound=Record)

@@ -12,7 +12,7 @@ import pytest
 from actors.events import Event, EventStream
 from actors.runtime import LoopThread
 from actors.system import NegotiationSystem
-from storage.store import Store
+from storage.ledger import Ledger
 
 
 @pytest.fixture(autouse=True)
@@ -66,5 +66,5 @@ def loop(events: EventStream) -> Iterator[LoopThread]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "parley.db")
+def store(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "parley.db")

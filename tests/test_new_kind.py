@@ -47,6 +47,10 @@ class Warranty(TermKind[WarrantyBrief]):
         if not self.allows(brief, brief.target, side):
             raise ValueError(f"the limit {brief.limit} lies beyond the target {brief.target}")
 
+    def limited(self, brief: WarrantyBrief, raw: object) -> WarrantyBrief:
+        months = self.read(raw)
+        return WarrantyBrief(target=max(brief.target, months), limit=months)
+
     def allows(self, brief: WarrantyBrief, value: TermValue, side: Side) -> bool:
         months = int(value)
         return months >= brief.limit if side is Side.BRAND else months <= brief.limit

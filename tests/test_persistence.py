@@ -37,6 +37,7 @@ from actors.mechanism.ruling import Refused
 from actors.persistence import Persistence
 from actors.runtime import LoopThread
 from storage.errors import QuoteNotPending, SequenceConflict
+from storage.ledger import Ledger
 from storage.records import Ending, Move, Negotiation, NegotiationStatus, Quote, Reason, Sender
 from storage.store import Store
 
@@ -45,9 +46,9 @@ IMPASSE = Ending(status=NegotiationStatus.IMPASSE, reason=Reason.NO_PROGRESS, ag
 
 
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     monkeypatch.setattr("storage.store.BUSY_TIMEOUT_S", 0.01)  # so that a lock shows at once
-    return Store(tmp_path / "parley.db")
+    return Ledger(tmp_path / "parley.db")
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def giving_up() -> threading.Event:
 
 @pytest.fixture
 def persistence(
-    store: Store, events: EventStream, giving_up: threading.Event
+    store: Ledger, events: EventStream, giving_up: threading.Event
 ) -> Iterator[pykka.ActorRef[Any]]:
     actor = Persistence.start(store, events, giving_up)
     yield actor
@@ -278,7 +279,7 @@ def _counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_one_that_can_not_even_connect_says_so_to_the_watcher(
-    store: Store, events: EventStream, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
+    store: Ledger, events: EventStream, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone() -> Any:
         raise OSError("no such disk")

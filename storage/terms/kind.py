@@ -93,6 +93,13 @@ class TermKind(ABC, Generic[B]):
         """Raise ValueError when the limit lies on the wrong side of the target."""
 
     @abstractmethod
+    def limited(self, brief: B, raw: object) -> B:
+        """The brand's brief with another limit, as a person wrote it, or raise ValueError.
+
+        A limit that passes its target takes the target along.
+        """
+
+    @abstractmethod
     def allows(self, brief: B, value: TermValue, side: Side) -> bool:
         """Whether the value keeps the side's hard limit."""
 

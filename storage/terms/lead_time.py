@@ -56,6 +56,11 @@ class LeadTime(TermKind[LeadTimeBrief]):
         if side is Side.SUPPLIER and brief.limit > brief.target:
             raise ValueError(f"the shortest {brief.limit} is above the standard {brief.target}")
 
+    def limited(self, brief: LeadTimeBrief, raw: object) -> LeadTimeBrief:
+        """The most days that the brand can wait for."""
+        days = self.read(raw)
+        return LeadTimeBrief(target=min(brief.target, days), limit=days, day_cost=brief.day_cost)
+
     def allows(self, brief: LeadTimeBrief, value: TermValue, side: Side) -> bool:
         """The brand takes nothing longer than its limit, a supplier nothing shorter."""
         days = int(value)

@@ -139,6 +139,10 @@ class Payment(TermKind[PaymentBrief]):
     def check_brief(self, brief: PaymentBrief, side: Side) -> None:
         """Any order is a possible one."""
 
+    def limited(self, brief: PaymentBrief, raw: object) -> PaymentBrief:
+        """The payments that are acceptable from now on, in order."""
+        return self.read_brief(raw)
+
     def allows(self, brief: PaymentBrief, value: TermValue, side: Side) -> bool:
         """Only what is listed."""
         return value in brief.acceptable

@@ -1,0 +1,89 @@
+"""The rows of interventions: written when they are received, and settled once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from peewee import SQL, SqliteDatabase
+
+from storage.errors import DamagedRow, UnknownRecord
+from storage.hashes import intervention_hash
+from storage.interventions import Intervention, InterventionStatus, Unreadable
+from storage.records import NegotiationId
+from storage.tables import InterventionRow, from_row, to_row
+
+# the rowid tells apart what another program wrote within a millisecond
+OLDEST_FIRST = (InterventionRow.created_at, SQL("rowid"))
+
+
+class Receipts:
+    """The table `interventions` of one database; used inside the store's transactions."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def add(self, interventions: Iterable[Intervention]) -> None:
+        """Save new ones."""
+        rows = [to_row(intervention) for intervention in interventions]
+        InterventionRow.insert_many(rows).bind(self._database).execute()
+
+    def one(self, intervention_id: str) -> Intervention:
+        """One of them, or UnknownRecord, or DamagedRow."""
+        rows = self._rows(InterventionRow.id == intervention_id)
+        if not rows:
+            raise UnknownRecord("intervention", intervention_id)
+        return from_row(Intervention, rows[0])
+
+    def of(self, negotiation_id: NegotiationId) -> tuple[Intervention, ...]:
+        """All of a negotiation, oldest first, but for new rows that can't be read."""
+        rows = self._rows(InterventionRow.negotiation_id == negotiation_id)
+        found = [_read(row) for row in rows]
+        return tuple(one for one in found if isinstance(one, Intervention))
+
+    def received(self) -> list[Intervention | Unreadable]:
+        """All that are not settled yet, oldest first."""
+        return [_read(row) for row in self._rows(InterventionRow.status == "received")]
+
+    def settle(self, intervention_id: str, **changes: Any) -> Intervention | None:
+        """Write what became of one that is still `received`; None when it was settled before."""
+        rows = self._rows(
+            (InterventionRow.id == intervention_id) & (InterventionRow.status == "received")
+        )
+        if not rows:
+            return None
+        row = rows[0] | changes
+        if row["status"] != InterventionStatus.RECEIVED:
+            row["row_hash"] = changes["row_hash"] = intervention_hash(row)
+        query = InterventionRow.update(changes).where(InterventionRow.id == intervention_id)
+        query.bind(self._database).execute()
+        settled = _read(row)
+        return settled if isinstance(settled, Intervention) else None
+
+    def refuse_all(self, negotiation_id: str, reason: str) -> tuple[Intervention, ...]:
+        """Refuse all of a negotiation that are still `received`, because it has ended."""
+        rows = self._rows(
+            (InterventionRow.negotiation_id == negotiation_id)
+            & (InterventionRow.status == "received")
+        )
+        settled = [self.settle(row["id"], status="refused", reason=reason) for row in rows]
+        return tuple(one for one in settled if one is not None)
+
+    def _rows(self, condition: Any) -> list[dict[str, Any]]:
+        query = InterventionRow.select().where(condition).order_by(*OLDEST_FIRST)
+        found: Any = query.bind(self._database).dicts()
+        return list(found)
+
+
+def _read(row: Mapping[str, Any]) -> Intervention | Unreadable:
+    try:
+        return from_row(Intervention, row)
+    except DamagedRow as error:
+        if row["message_seq"] is not None:
+            raise  # the conversation depends on it
+        where = ", ".join(error.columns) or "its columns"
+        return Unreadable(
+            id=str(row["id"]),
+            negotiation_id=str(row["negotiation_id"]),
+            reason=f"it can't be read: {where}",
+        )
