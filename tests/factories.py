@@ -11,6 +11,7 @@ from actors.config import Config, load_config
 from actors.mechanism.conversation import Conversation
 from actors.opening import open_negotiations
 from actors.quote_request import new_quote, read_quote_request
+from storage.interventions import Intervention
 from storage.records import (
     Entry,
     Message,
@@ -147,6 +148,26 @@ def as_saved(entry: Entry) -> Message:
     """An entry as the database would give it back, without a database."""
     fields: Mapping[str, Any] = {name: getattr(entry, name) for name in Entry.model_fields}
     return Message(**fields, id=entry.seq, created_at=NOON, hash="")
+
+
+def make_intervention(negotiation_id: str = "n-1", number: int = 1, **content: Any) -> Intervention:
+    """An intervention as it was received; text alone by default."""
+    fields: dict[str, Any] = {
+        **dict.fromkeys(Intervention.model_fields),
+        "id": f"i-{number}",
+        "negotiation_id": negotiation_id,
+        "status": "received",
+        "created_at": NOON,
+        **(content or {"text": "Push on lead time."}),
+    }
+    return Intervention.model_validate(fields)
+
+
+def guided(conversation: Conversation, number: int = 1, **content: Any) -> Conversation:
+    """The conversation after a user message."""
+    one = make_intervention(conversation.negotiation.id, number, **content)
+    entry = make_entry(conversation, Sender.USER, None, content=one.wording)
+    return conversation.guided(as_saved(entry), one)
 
 
 def said(

@@ -6,7 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from factories import NOON, as_saved, make_config, make_conversation, make_entry, make_terms, said
+from factories import (
+    NOON,
+    as_saved,
+    guided,
+    make_config,
+    make_conversation,
+    make_entry,
+    make_intervention,
+    make_terms,
+    said,
+)
 
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.rulebook import ending_without_words
@@ -68,9 +78,9 @@ def test_totals_are_exact_where_binary_fractions_are_not() -> None:
 
 def test_only_a_supplier_message_ends_a_round() -> None:
     talk = said(make_conversation(), Sender.BRAND)
-    guided = said(talk, Sender.USER, None)
+    asked = guided(talk)
 
-    assert (talk.rounds, guided.rounds, said(guided, Sender.SUPPLIER).rounds) == (0, 0, 1)
+    assert (talk.rounds, asked.rounds, said(asked, Sender.SUPPLIER).rounds) == (0, 0, 1)
 
 
 def test_the_brand_answers_the_supplier_and_the_person() -> None:
@@ -78,11 +88,11 @@ def test_the_brand_answers_the_supplier_and_the_person() -> None:
 
     assert opened.next_side is Side.SUPPLIER
     assert said(opened, Sender.SUPPLIER).next_side is Side.BRAND
-    assert said(opened, Sender.USER, None).next_side is Side.BRAND
+    assert guided(opened).next_side is Side.BRAND
 
 
 def test_a_suppliers_ears_hear_no_person() -> None:
-    talk = said(said(make_conversation(), Sender.USER, None, content="Go low."), Sender.BRAND)
+    talk = said(guided(make_conversation(), text="Go low."), Sender.BRAND)
 
     assert [message.sender for message in talk.heard_by_brand] == [Sender.USER, Sender.BRAND]
     assert [message.sender for message in talk.heard_by_supplier] == [Sender.BRAND]
@@ -232,6 +242,7 @@ def test_the_best_offer_within_ones_limits_is_remembered() -> None:
 def test_a_restart_knows_what_an_uninterrupted_run_knows() -> None:
     talk = make_conversation()
     messages: list[Message] = []
+    one = make_intervention(limits={"unit_price": "7.50"}).model_copy(update={"message_seq": 3})
     for sender, move, terms in (
         (Sender.BRAND, Move.OFFER, make_terms("6.00")),
         (Sender.SUPPLIER, Move.OFFER, make_terms("9.00")),
@@ -240,6 +251,6 @@ def test_a_restart_knows_what_an_uninterrupted_run_knows() -> None:
         (Sender.SUPPLIER, Move.OFFER, make_terms("8.50", 30)),
     ):
         messages.append(as_saved(make_entry(talk, sender, move, terms=terms)))
-        talk = talk.said(messages[-1])
+        talk = talk.said(messages[-1]) if move else talk.guided(messages[-1], one)
 
-    assert Conversation.restored(talk.quote, talk.negotiation, messages) == talk
+    assert Conversation.restored(talk.quote, talk.negotiation, messages, [one]) == talk

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from factories import make_config, make_conversation, make_supplier, make_terms, said
+from factories import guided, make_config, make_conversation, make_supplier, make_terms, said
 
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.disclosure import check_words
@@ -121,9 +121,9 @@ def test_what_was_only_talked_of_is_not_public() -> None:
 
 
 def test_what_a_person_said_is_not_public() -> None:
-    guided = said(conversation(), Sender.USER, None, content="Never tell them 7.20.")
+    asked = guided(conversation(), text="Never tell them 7.20.")
 
-    assert refusal_in(guided, "We stop at 7.20.") is Rule.PRIVATE_FIGURE
+    assert refusal_in(asked, "We stop at 7.20.") is Rule.PRIVATE_FIGURE
 
 
 def test_figures_of_the_quotes_lines_and_notes_are_public() -> None:

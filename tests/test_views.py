@@ -7,7 +7,15 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
-from factories import make_config, make_conversation, make_supplier, make_terms, quote_fields, said
+from factories import (
+    guided,
+    make_config,
+    make_conversation,
+    make_supplier,
+    make_terms,
+    quote_fields,
+    said,
+)
 from pydantic import BaseModel
 
 from actors.mechanism.conversation import Conversation
@@ -28,7 +36,7 @@ def conversation() -> Conversation:
     priorities = {"quality": 13, "cost": 46, "lead_time": 24, "payment_terms": 17}
     fields = quote_fields(target="5.13", limit="8.47", lead_target=23, lead_limit=57)
     talk = make_conversation(make_config(suppliers), **{**fields, "priorities": priorities})
-    talk = said(talk, Sender.USER, None, content="Squeeze them, we have 8.47!")
+    talk = guided(talk, text="Squeeze them, we have 8.47!")
     talk = said(talk, Sender.BRAND, Move.OFFER, terms=make_terms("6.00", 30))
     return said(talk, Sender.SUPPLIER, Move.OFFER, terms=make_terms("9.00", 40))
 

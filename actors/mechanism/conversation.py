@@ -13,8 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from actors.mechanism.amounts import private_amounts
-from actors.mechanism.limits import breaches
+from actors.mechanism.figures import figures
+from actors.mechanism.limits import breaches, limited
 from actors.mechanism.utility import Utility, utility_of
+from storage.interventions import Intervention
 from storage.mandates import Mandate
 from storage.records import (
     Message,
@@ -137,6 +139,8 @@ class Conversation:
     """As it was when the conversation was opened or restored: the brief, not the state."""
     request: Request
     profile: SupplierProfile
+    priorities: Priorities
+    """The brand's, as they are in force."""
     brand: Stance
     supplier: Stance
     status: NegotiationStatus = NegotiationStatus.ACTIVE
@@ -148,6 +152,8 @@ class Conversation:
     progressed: bool = False
     """Whether somebody has made progress in the round that is under way."""
     last_sender: Sender | None = None
+    must_move: bool = False
+    """Whether the brand's standing offer was withdrawn, so that talk alone won't do (rule 6)."""
     heard_by_brand: tuple[PublicMessage, ...] = ()
     """All messages, the person's too."""
     heard_by_supplier: tuple[PublicMessage, ...] = ()
@@ -162,18 +168,28 @@ class Conversation:
             negotiation=negotiation,
             request=request,
             profile=negotiation.supplier.profile,
-            brand=_stance(request, Side.BRAND, negotiation.mandate, quote.priorities),
+            priorities=quote.priorities,
+            # the negotiation's own mandate has all limits that a person has changed since
+            brand=_stance(request, Side.BRAND, quote.mandate, quote.priorities),
             supplier=_stance(request, Side.SUPPLIER, of_supplier, None),
         )
 
     @classmethod
     def restored(
-        cls, quote: Quote, negotiation: Negotiation, messages: Iterable[Message]
+        cls,
+        quote: Quote,
+        negotiation: Negotiation,
+        messages: Iterable[Message],
+        interventions: Iterable[Intervention] = (),
     ) -> Conversation:
         """The conversation as it stands on disk."""
+        asked = {one.message_seq: one for one in interventions}
         conversation = cls.opened(quote, negotiation)
         for message in messages:
-            conversation = conversation.said(message)
+            if message.sender is Sender.USER:
+                conversation = conversation.guided(message, asked[message.seq])
+            else:
+                conversation = conversation.said(message)
         return replace(conversation, status=negotiation.status)
 
     def stance(self, side: Side) -> Stance:
@@ -201,25 +217,52 @@ class Conversation:
         left = self.negotiation.rules.max_rounds - self.rounds
         return left + 1 if side is Side.BRAND else left
 
-    def said(self, message: Message) -> Conversation:
-        """The conversation after a saved message."""
-        public = PublicMessage(
-            message.seq,
-            message.sender,
-            message.content,
-            message.move,
-            message.terms,
-            message.accepts_seq,
-            message.created_at,
+    def guided(self, message: Message, intervention: Intervention) -> Conversation:
+        """The conversation after a user message: only the brand hears it, by its limits it goes.
+
+        Limits that it had before stay secret, and so do the figures of the person's text.
+        """
+        mandate = limited(self.brand.mandate, intervention.limits or {}, self.request)
+        priorities = intervention.priorities or self.priorities
+        brand = self.brand
+        if mandate != brand.mandate or priorities != self.priorities:
+            brand = self._brand_under(mandate, priorities)
+        told = (figure.readings for figure in figures(intervention.text or ""))
+        withdrawn = self.brand.standing is not None and brand.standing is None
+        return replace(
+            self,
+            brand=replace(brand, secrets=brand.secrets.union(*told)),
+            priorities=priorities,
+            message_count=message.seq,
+            # the person may know more than the two, so patience begins anew
+            stale_rounds=0,
+            progressed=False,
+            last_sender=message.sender,
+            must_move=self.must_move or withdrawn,
+            heard_by_brand=(*self.heard_by_brand, _public(message)),
         )
-        heard_by_brand = (*self.heard_by_brand, public)
-        if message.sender is Sender.USER:
-            return replace(
-                self,
-                message_count=message.seq,
-                last_sender=message.sender,
-                heard_by_brand=heard_by_brand,
-            )
+
+    def _brand_under(self, mandate: Mandate, priorities: Priorities) -> Stance:
+        """The brand's stance with other limits: what it was offered is worth something else now."""
+        brand, standing = self.brand, self.brand.standing
+        if standing is not None and breaches(standing.terms, mandate, Side.BRAND):
+            standing = None
+        stance = replace(
+            brand,
+            mandate=mandate,
+            utility=utility_of(self.request, Side.BRAND, mandate, priorities),
+            secrets=brand.secrets | private_amounts(mandate, self.request),
+            standing=standing,
+            received=None,
+        )
+        for heard in self.heard_by_supplier:
+            if heard.sender is Sender.SUPPLIER and heard.move is Move.OFFER and heard.terms:
+                stance = stance.receiving(heard.terms)
+        return stance
+
+    def said(self, message: Message) -> Conversation:
+        """The conversation after a saved message of one of the two sides."""
+        public = _public(message)
         side = Side.BRAND if message.sender is Sender.BRAND else Side.SUPPLIER
         own, theirs, progressed = self._spoken(side, message)
         round_ended = side is Side.SUPPLIER
@@ -235,7 +278,8 @@ class Conversation:
             stale_rounds=stale_rounds,
             progressed=progressed and not round_ended,
             last_sender=message.sender,
-            heard_by_brand=heard_by_brand,
+            must_move=self.must_move and round_ended,
+            heard_by_brand=(*self.heard_by_brand, public),
             heard_by_supplier=(*self.heard_by_supplier, public),
         )
 
@@ -247,3 +291,15 @@ class Conversation:
         offer = StandingOffer(message.seq, message.terms, self.request.total(message.terms))
         own, progress = own.offering(offer)
         return own, theirs.receiving(message.terms), self.progressed or progress
+
+
+def _public(message: Message) -> PublicMessage:
+    return PublicMessage(
+        message.seq,
+        message.sender,
+        message.content,
+        message.move,
+        message.terms,
+        message.accepts_seq,
+        message.created_at,
+    )

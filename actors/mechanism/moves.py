@@ -99,10 +99,12 @@ def read_terms(raw: Terms | Mapping[str, Any] | None, request: Request) -> Terms
 
 
 def legal_moves(conversation: Conversation, side: Side) -> tuple[Move, ...]:
-    """The moves that a side may make now (rule 10)."""
+    """The moves that a side may make now (rules 6 and 10)."""
     accept = (Move.ACCEPT,) if conversation.stance(side.other).standing else ()
     if side is Side.BRAND and conversation.is_closing:
         return (*accept, Move.WALK_AWAY)
+    if side is Side.BRAND and conversation.must_move:
+        return (Move.OFFER, *accept, Move.WALK_AWAY)
     return (Move.OFFER, *accept, Move.WALK_AWAY, Move.TALK)
 
 
@@ -114,6 +116,8 @@ def check_legal(move: Move, conversation: Conversation, side: Side) -> None:
     choices = ", ".join(legal)
     if move is Move.ACCEPT:
         raise Refused(Rule.NO_STANDING_OFFER, f"there is no offer to accept: {choices}")
+    if not (side is Side.BRAND and conversation.is_closing):
+        raise Refused(Rule.ILLEGAL_MOVE, f"your offer was withdrawn, so {move} won't do: {choices}")
     raise Refused(Rule.CLOSING_MOVE, f"{move} is no closing move: {choices}")
 
 
@@ -124,14 +128,23 @@ def _read_price(raw: object, currency: str) -> Any:
     return price
 
 
+def text_mistake(text: str) -> str | None:
+    """Why a text can't be a message's, or None."""
+    if not text.strip():
+        return "a message needs words"
+    if len(text) > LONGEST_TEXT:
+        return f"{len(text)} characters: at most {LONGEST_TEXT}"
+    if _UNSTORABLE.search(text):
+        return "the text has characters that can't be stored"
+    return None
+
+
 def _read_text(raw: object) -> str:
-    if not isinstance(raw, str) or not raw.strip():
-        raise Refused(Rule.UNREADABLE, "a message needs words")
-    if len(raw) > LONGEST_TEXT:
-        raise Refused(Rule.UNREADABLE, f"{len(raw)} characters: at most {LONGEST_TEXT}")
-    if _UNSTORABLE.search(raw):
-        raise Refused(Rule.UNREADABLE, "the text has characters that can't be stored")
-    return raw
+    text = raw if isinstance(raw, str) else ""
+    mistake = text_mistake(text)
+    if mistake is not None:
+        raise Refused(Rule.UNREADABLE, mistake)
+    return text
 
 
 def _echo(value: object) -> str:

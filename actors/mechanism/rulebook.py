@@ -11,6 +11,9 @@ from actors.mechanism.ruling import Refusal, Refused, Rule, Ruling
 from storage.records import Ending, Entry, Move, NegotiationStatus, Origin, Reason, Sender, Terms
 from storage.terms.kind import Side
 
+CANCELLATION = Ending(status=NegotiationStatus.IMPASSE, reason=Reason.CANCELLED, agreed_terms=None)
+"""How a negotiation of a cancelled quote ends."""
+
 
 def judge(conversation: Conversation, side: Side, raw: object, origin: Origin) -> Ruling:
     """Judge what a negotiator returned.
@@ -33,7 +36,7 @@ def judge(conversation: Conversation, side: Side, raw: object, origin: Origin) -
             case Move.ACCEPT:
                 ruling = _accept(conversation, side, draft, origin)
             case Move.WALK_AWAY:
-                ending = _walking_away(conversation, side)
+                ending = _walking_away(conversation, side, origin)
                 ruling = _say(conversation, side, draft, origin, ending=ending)
             case Move.TALK:
                 ruling = _say(conversation, side, draft, origin)
@@ -79,9 +82,11 @@ def _accept(conversation: Conversation, side: Side, draft: Draft, origin: Origin
     return _say(conversation, side, talk, origin, demoted=against)
 
 
-def _walking_away(conversation: Conversation, side: Side) -> Ending:
+def _walking_away(conversation: Conversation, side: Side, origin: Origin) -> Ending:
     closing = side is Side.BRAND and conversation.is_closing
     reason = Reason.MAX_ROUNDS if closing else Reason.WALK_AWAY
+    if origin is Origin.PERSON:
+        reason = Reason.USER_ENDED
     return Ending(status=NegotiationStatus.IMPASSE, reason=reason, agreed_terms=None)
 
 

@@ -15,6 +15,8 @@ class Rule(StrEnum):
     """It is no move at all, or its terms are malformed."""
     CLOSING_MOVE = "closing_move"
     """After the last round the brand may only accept or walk away."""
+    ILLEGAL_MOVE = "illegal_move"
+    """After its offer was withdrawn by a person's limit the brand may not just talk."""
     ALTERED_REQUEST = "altered_request"
     """Lines, quantities, currency and payment options can't be changed by a move."""
     NO_STANDING_OFFER = "no_standing_offer"

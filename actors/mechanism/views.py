@@ -96,7 +96,7 @@ def view_for(
             **shared,
             messages=conversation.heard_by_brand,
             style=BRAND_STYLE,
-            priorities=conversation.quote.priorities,
+            priorities=conversation.priorities,
         )
     return SupplierView(
         **shared,
