@@ -5,13 +5,18 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter, deque
+from collections.abc import Iterable
 from concurrent.futures import Future
-from typing import Any, assert_never
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, assert_never
 
-from actors.errors import ParleyError, SystemHalted, SystemStopped
+from actors.drafting import Colleagues
+from actors.errors import NothingToContinue, ParleyError, SystemHalted, SystemStopped
 from actors.events import (
     ActorFailedEvent,
     NegotiationParkedEvent,
+    NegotiationUnreadable,
+    QuoteCancelled,
     QuoteCompleted,
     QuoteStarted,
     SystemHaltedEvent,
@@ -19,28 +24,57 @@ from actors.events import (
 from actors.inert import inert
 from actors.mailbox import (
     AwaitStillness,
+    Call,
+    CallUndelivered,
+    Cancel,
+    CancellationFailed,
+    CancellationSaved,
+    CancelQuote,
+    Continue,
+    ContinueNegotiations,
     CoordinatorMail,
+    FaceMail,
+    Intervene,
+    InterventionReceived,
     LoadFailed,
     LoadNegotiation,
     NegotiationEnded,
     NegotiationLoaded,
-    NegotiationParked,
     NegotiationsOpened,
+    NegotiationStill,
     OpeningFailed,
     OpenNegotiations,
     ParkingSaved,
     PersistenceHalted,
+    QuoteCancelledOutside,
     Ref,
+    RefusalsSaved,
+    SaveCancellation,
     SaveFailed,
     SaveParking,
     StartNegotiations,
     WatchPersistence,
 )
 from actors.runtime import ActorFailed, LoopActor, Restart, say
-from actors.supplier_negotiation import Colleagues, SupplierNegotiation
-from storage.records import Negotiation, NegotiationId, QuoteId, SupplierId
+from actors.supplier_negotiation import SupplierNegotiation
+from storage.interventions import Action, Intervention
+from storage.records import Negotiation, NegotiationId, Quote, QuoteId, SupplierId
 from storage.store import Loaded
 
+T = TypeVar("T")
+
+Receipt = (
+    NegotiationsOpened
+    | OpeningFailed
+    | CancellationSaved
+    | CancellationFailed
+    | NegotiationLoaded
+    | LoadFailed
+    | ParkingSaved
+    | SaveFailed
+    | RefusalsSaved
+)
+"""What Persistence answers."""
 RESTARTS = 3
 """How often a negotiation's actor is restarted within the window before it is parked."""
 WINDOW_S = 60.0
@@ -69,19 +103,32 @@ class Guardian(LoopActor):
         say(mail.actor, Restart(), self.loop.events)
 
 
+@dataclass(slots=True)
+class _Known:
+    """A negotiation that has not ended, as far as it concerns the Coordinator."""
+
+    quote_id: QuoteId
+    actor: Ref | None = None
+    """None while it is being loaded, or given up."""
+    calls: int = 0
+    """How many pieces of mail of a person's its actor was sent."""
+    queued: list[Call] = field(default_factory=list)
+    """Such mail that waits for an actor."""
+
+
 class Coordinator(LoopActor):
     """The only one who knows all negotiations of a system."""
 
     def __init__(self, *, brand: Ref, supplier: Ref, persistence: Ref) -> None:
         super().__init__()
         self._colleagues = Colleagues(brand, supplier, persistence, self.actor_ref)
-        self._spawned: dict[NegotiationId, Ref] = {}
+        self._known: dict[NegotiationId, _Known] = {}
         self._places: dict[str, tuple[QuoteId, NegotiationId, SupplierId]] = {}
         """Where an actor belongs, by its urn."""
         self._moving: dict[QuoteId, set[NegotiationId]] = {}
-        self._quotes: dict[NegotiationId, QuoteId] = {}
-        """The quote of each negotiation that has not ended."""
         self._starting: dict[QuoteId, list[Future[tuple[Negotiation, ...]]]] = {}
+        self._cancelling: dict[QuoteId, list[Future[Quote]]] = {}
+        self._cancelled_quotes: set[QuoteId] = set()
         self._waiting: dict[QuoteId, list[Future[None]]] = {}
         self._failures: dict[str, deque[float]] = {}
         self._halted: Exception | None = None
@@ -92,7 +139,7 @@ class Coordinator(LoopActor):
 
     def on_undelivered(self, mail: object) -> None:
         """Answer who asked too late."""
-        if isinstance(mail, StartNegotiations | AwaitStillness):
+        if isinstance(mail, FaceMail):
             _answer_with(mail.reply, SystemStopped("the system was stopped"))
 
     def on_failure(self, *failure: Any) -> None:
@@ -102,45 +149,79 @@ class Coordinator(LoopActor):
     def on_receive(self, mail: CoordinatorMail) -> None:
         """Handle one piece of mail."""
         match mail:
-            case StartNegotiations() | AwaitStillness() if self._halted is not None:
-                _answer_with(mail.reply, _halted(self._halted))
-            case StartNegotiations():
-                self._open(mail)
-            case NegotiationsOpened():
-                self._spawn_all(mail)
-            case OpeningFailed(quote_id=quote_id, error=error):
-                for reply in self._first_starter(quote_id):
-                    _answer_with(reply, error)
-                self._tell_if_still(quote_id)
-            case AwaitStillness(quote_id=quote_id, reply=reply):
-                self._waiting.setdefault(quote_id, []).append(reply)
-                self._tell_if_still(quote_id)
+            case StartNegotiations() | AwaitStillness() | ContinueNegotiations() | CancelQuote():
+                self._asked(mail)
             case NegotiationEnded():
                 self._ended(mail)
-            case NegotiationParked(quote_id=quote_id, negotiation_id=negotiation_id):
-                self._stands_still(quote_id, negotiation_id)
-            case ParkingSaved(negotiation_id=negotiation_id, error=error):
-                self._given_up(negotiation_id, error)
-            case (
-                SaveFailed(negotiation_id=negotiation_id)
-                | LoadFailed(negotiation_id=negotiation_id)
-            ):
-                self._forget(negotiation_id)  # it has ended, or is gone: it moves no more
+            case NegotiationStill(negotiation_id=negotiation_id, heard=heard):
+                self._rests(negotiation_id, heard)
+            case InterventionReceived(quote_id=quote_id, intervention=intervention):
+                self._call(quote_id, intervention.negotiation_id, _call_of(intervention))
+            case CallUndelivered(quote_id=quote_id, negotiation_id=negotiation_id, call=call):
+                self._call(quote_id, negotiation_id, call)
+            case QuoteCancelledOutside(quote_id=quote_id, negotiation_ids=negotiation_ids):
+                self._cancel(quote_id, negotiation_ids)
             case ActorFailed(actor=actor, error=error):
                 self._supervise(actor, error)
             case PersistenceHalted(error=error):
                 self._halt(error)
-            case NegotiationLoaded(loaded=loaded):
-                self._spawn(loaded)
             case Restart():
                 self._load_missing()
             case _:
+                self._saved(mail)
+
+    def _asked(self, mail: FaceMail) -> None:
+        """Somebody outside waits for the reply."""
+        match mail:
+            case _ if self._halted is not None:
+                _answer_with(mail.reply, _halted(self._halted))
+            case StartNegotiations():
+                self._open(mail)
+            case AwaitStillness(quote_id=quote_id, reply=reply):
+                self._waiting.setdefault(quote_id, []).append(reply)
+                self._tell_if_still(quote_id)
+            case ContinueNegotiations():
+                self._continue(mail)
+            case CancelQuote(quote_id=quote_id, reply=reply):
+                self._cancelling.setdefault(quote_id, []).append(reply)
+                cancel = SaveCancellation(quote_id=quote_id, reply_to=self.actor_ref)
+                self._say(self._colleagues.persistence, cancel)
+            case _:
                 assert_never(mail)
+
+    def _saved(self, receipt: Receipt) -> None:
+        match receipt:
+            case NegotiationsOpened():
+                self._spawn_all(receipt)
+            case OpeningFailed(quote_id=quote_id, error=error):
+                for reply in _first(self._starting, quote_id):
+                    _answer_with(reply, error)
+                self._tell_if_still(quote_id)
+            case CancellationSaved():
+                self._cancelled(receipt)
+            case CancellationFailed(quote_id=quote_id, error=error):
+                for asker in _first(self._cancelling, quote_id):
+                    _answer_with(asker, error)
+            case NegotiationLoaded(loaded=loaded):
+                self._spawn(loaded)
+            case LoadFailed(negotiation_id=negotiation_id, error=error):
+                event = NegotiationUnreadable(negotiation_id=negotiation_id, error=str(error))
+                self.loop.events.emit(event)
+                self._forget(negotiation_id)
+            case ParkingSaved(negotiation_id=negotiation_id, error=error):
+                self._given_up(negotiation_id, error)
+            case SaveFailed(negotiation_id=negotiation_id):
+                self._forget(negotiation_id)  # it has ended, or is gone: it moves no more
+            case RefusalsSaved():
+                pass  # of rows that no negotiation could take
+            case _:
+                assert_never(receipt)
 
     def on_stop(self) -> None:
         """Stop the negotiations, and answer whoever waits."""
-        for negotiation in self._spawned.values():
-            negotiation.stop(block=False)
+        for known in self._known.values():
+            if known.actor is not None:
+                known.actor.stop(block=False)
         self._answer_all(SystemStopped("the system was stopped"))
 
     # Starting
@@ -155,40 +236,83 @@ class Coordinator(LoopActor):
             ),
         )
 
-    def _first_starter(self, quote_id: QuoteId) -> list[Future[tuple[Negotiation, ...]]]:
-        """Who waits longest for the quote's start; nobody after a failure of our own."""
-        starters = self._starting.get(quote_id, [])
-        first, starters[:1] = starters[:1], []
-        if not starters:
-            self._starting.pop(quote_id, None)
-        return first
-
     def _spawn_all(self, opened: NegotiationsOpened) -> None:
         quote = opened.quote
-        self._moving[quote.id] = {negotiation.id for negotiation in opened.negotiations}
-        self._quotes |= {negotiation.id: quote.id for negotiation in opened.negotiations}
         event = QuoteStarted(quote_id=quote.id, negotiations=len(opened.negotiations))
         self.loop.events.emit(event)
         for negotiation in opened.negotiations:
+            self._note(quote.id, negotiation.id)
+        for negotiation in opened.negotiations:
             self._spawn(Loaded(quote, negotiation, ()))
-        for reply in self._first_starter(quote.id):
+        for reply in _first(self._starting, quote.id):
             _answer(reply, opened.negotiations)
+
+    def _note(self, quote_id: QuoteId, negotiation_id: NegotiationId) -> _Known:
+        """Know a negotiation, and that it moves."""
+        self._moving.setdefault(quote_id, set()).add(negotiation_id)
+        return self._known.setdefault(negotiation_id, _Known(quote_id))
 
     def _spawn(self, loaded: Loaded) -> None:
         negotiation = loaded.negotiation
+        known = self._known.get(negotiation.id)
+        if known is None or known.actor is not None:
+            return  # it was asked for twice
         actor = SupplierNegotiation.start(
             loaded, self._colleagues, loop=self.loop, supervisor=self.actor_ref
         )
-        self._spawned[negotiation.id] = actor
         place = (negotiation.quote_id, negotiation.id, negotiation.supplier_id)
         self._places[actor.actor_urn] = place
+        known.actor, known.calls = actor, 0
+        queued, known.queued = known.queued, []
+        for call in queued:
+            self._call(known.quote_id, negotiation.id, call)
+
+    def _load(self, negotiation_id: NegotiationId) -> None:
+        mail = LoadNegotiation(negotiation_id=negotiation_id, reply_to=self.actor_ref)
+        self._say(self._colleagues.persistence, mail)
 
     def _load_missing(self) -> None:
         """After a failure of its own: whatever should move and has no actor gets one."""
-        for negotiation_ids in self._moving.values():
-            for negotiation_id in negotiation_ids - self._spawned.keys():
-                mail = LoadNegotiation(negotiation_id=negotiation_id, reply_to=self.actor_ref)
-                self._say(self._colleagues.persistence, mail)
+        for negotiation_id, known in self._known.items():
+            if known.actor is None:
+                self._load(negotiation_id)
+
+    # Stepping in
+
+    def _call(self, quote_id: QuoteId, negotiation_id: NegotiationId, call: Call) -> None:
+        """Pass on what a person wants; a negotiation that nobody speaks for is loaded for it."""
+        is_new = negotiation_id not in self._known
+        known = self._note(quote_id, negotiation_id)
+        if is_new:
+            self._load(negotiation_id)
+        if known.actor is None:
+            known.queued.append(call)
+            return
+        known.calls += 1
+        self._say(known.actor, call)
+
+    def _continue(self, mail: ContinueNegotiations) -> None:
+        moving = self._moving.get(mail.quote_id, set())
+        resting = tuple(n for n in mail.negotiation_ids if n not in moving)
+        if not resting:
+            _answer_with(mail.reply, NothingToContinue(mail.quote_id))
+            return
+        for negotiation_id in resting:
+            self._call(mail.quote_id, negotiation_id, Continue(intervention=None))
+        _answer(mail.reply, resting)
+
+    def _cancelled(self, mail: CancellationSaved) -> None:
+        self._cancel(mail.quote.id, mail.negotiation_ids)
+        for reply in _first(self._cancelling, mail.quote.id):
+            _answer(reply, mail.quote)
+
+    def _cancel(self, quote_id: QuoteId, negotiation_ids: Iterable[NegotiationId]) -> None:
+        if quote_id in self._cancelled_quotes:
+            return  # it was cancelled by us, and seen in the database after that
+        self._cancelled_quotes.add(quote_id)
+        self.loop.events.emit(QuoteCancelled(quote_id=quote_id))
+        for negotiation_id in negotiation_ids:
+            self._call(quote_id, negotiation_id, Cancel())
 
     # Knowing what moves
 
@@ -197,14 +321,19 @@ class Coordinator(LoopActor):
             self.loop.events.emit(QuoteCompleted(quote_id=mail.quote_id))
         self._forget(mail.negotiation_id)
 
+    def _rests(self, negotiation_id: NegotiationId, heard: int) -> None:
+        known = self._known.get(negotiation_id)
+        if known is not None and known.calls == heard:  # else more is on its way to it
+            self._stands_still(known.quote_id, negotiation_id)
+
     def _forget(self, negotiation_id: NegotiationId) -> None:
-        actor = self._spawned.pop(negotiation_id, None)
-        if actor is not None:
-            self._places.pop(actor.actor_urn)
-            self._failures.pop(actor.actor_urn, None)
-        quote_id = self._quotes.pop(negotiation_id, None)
-        if quote_id is not None:
-            self._stands_still(quote_id, negotiation_id)
+        known = self._known.pop(negotiation_id, None)
+        if known is None:
+            return
+        if known.actor is not None:
+            self._places.pop(known.actor.actor_urn, None)
+            self._failures.pop(known.actor.actor_urn, None)
+        self._stands_still(known.quote_id, negotiation_id)
 
     def _stands_still(self, quote_id: QuoteId, negotiation_id: NegotiationId) -> None:
         self._moving.get(quote_id, set()).discard(negotiation_id)
@@ -247,10 +376,10 @@ class Coordinator(LoopActor):
         )
 
     def _given_up(self, negotiation_id: NegotiationId, error: str) -> None:
-        actor = self._spawned.get(negotiation_id)
-        if actor is None:
+        known = self._known.get(negotiation_id)
+        if known is None or known.actor is None:
             return
-        quote_id, _, supplier_id = self._places[actor.actor_urn]
+        quote_id, _, supplier_id = self._places[known.actor.actor_urn]
         self.loop.events.emit(
             NegotiationParkedEvent(
                 quote_id=quote_id,
@@ -259,7 +388,7 @@ class Coordinator(LoopActor):
                 error=error,
             )
         )
-        actor.stop(block=False)
+        known.actor.stop(block=False)
         self._forget(negotiation_id)
 
     def _halt(self, error: Exception) -> None:
@@ -270,15 +399,32 @@ class Coordinator(LoopActor):
     def _answer_all(self, error: ParleyError) -> None:
         everybody: list[Future[Any]] = [
             *itertools.chain.from_iterable(self._starting.values()),
+            *itertools.chain.from_iterable(self._cancelling.values()),
             *itertools.chain.from_iterable(self._waiting.values()),
         ]
         self._starting.clear()
+        self._cancelling.clear()
         self._waiting.clear()
         for reply in everybody:
             _answer_with(reply, error)
 
     def _say(self, actor: Ref, mail: object) -> None:
         say(actor, mail, self.loop.events)
+
+
+def _call_of(intervention: Intervention) -> Call:
+    if intervention.action is Action.CONTINUE:
+        return Continue(intervention=intervention)
+    return Intervene(intervention=intervention)
+
+
+def _first(askers: dict[QuoteId, list[Future[T]]], quote_id: QuoteId) -> list[Future[T]]:
+    """Who waits longest for the quote's answer; nobody after a failure of our own."""
+    waiting = askers.get(quote_id, [])
+    first, waiting[:1] = waiting[:1], []
+    if not waiting:
+        askers.pop(quote_id, None)
+    return first
 
 
 def _halted(error: Exception) -> SystemHalted:

@@ -1,11 +1,13 @@
 """What callers of the face can meet, and what a negotiator may raise.
 
 ParleyError
-├── ConfigError      the config has mistakes; all of them are listed
-├── QuoteError       the quote has mistakes; all of them are listed
-├── SystemHalted     nothing can be saved any more, so nobody may speak
-├── SystemStopped    the system was stopped before it could answer
-└── NegotiatorError  no move could be made
+├── ConfigError        the config has mistakes; all of them are listed
+├── QuoteError         the quote has mistakes; all of them are listed
+├── InterventionError  the intervention has mistakes; all of them are listed
+├── NothingToContinue  it moves by itself
+├── SystemHalted       nothing can be saved any more, so nobody may speak
+├── SystemStopped      the system was stopped before it could answer
+└── NegotiatorError    no move could be made
 What the database refuses is in `storage.errors`.
 """
 
@@ -33,6 +35,18 @@ class ConfigError(InputError):
 
 class QuoteError(InputError):
     """The quote has mistakes."""
+
+
+class InterventionError(InputError):
+    """The intervention has mistakes."""
+
+
+class NothingToContinue(ParleyError):
+    """Only a negotiation that waits or is parked can be continued."""
+
+    def __init__(self, record_id: str) -> None:
+        super().__init__(f"nothing of {record_id} waits or is parked: it moves by itself")
+        self.record_id = record_id
 
 
 class SystemHalted(ParleyError):

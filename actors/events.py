@@ -103,6 +103,14 @@ class QuoteCompleted(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteCancelled(Event):
+    """A quote is cancelled; what is active of it ends."""
+
+    name: ClassVar[str] = "quote.cancelled"
+    quote_id: QuoteId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DraftRefused(NegotiationEvent):
     """A rule sent a draft back; `fallback` names who decides next, if anybody else does."""
 
@@ -160,7 +168,8 @@ class MessageSavedEvent(NegotiationEvent):
     def line(self) -> str:
         """Such as `supplier-2 message 6: supplier offer USD 43300.00`."""
         money = f" {self.currency} {self.total}" if self.total else ""
-        return f"{self.supplier_id} message {self.seq}: {self.sender} {self.move}{money}"
+        did = f"{self.sender} {self.move}" if self.move else self.sender
+        return f"{self.supplier_id} message {self.seq}: {did}{money}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +218,74 @@ class NegotiationParkedEvent(NegotiationEvent):
     def line(self) -> str:
         """Such as `supplier-2 parked: …`."""
         return f"{self.supplier_id} parked: {inert(self.error)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegotiationWaiting(NegotiationEvent):
+    """A negotiation that is not automatic waits to be continued."""
+
+    name: ClassVar[str] = "negotiation.waiting"
+
+    def line(self) -> str:
+        """Such as `supplier-2 waits to be continued`."""
+        return f"{self.supplier_id} waits to be continued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegotiationContinued(NegotiationEvent):
+    """A negotiation that waited or was parked goes on."""
+
+    name: ClassVar[str] = "negotiation.continued"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegotiationUnreadable(Event):
+    """A negotiation that was asked for can't be loaded."""
+
+    name: ClassVar[str] = "negotiation.unreadable"
+    level: ClassVar[str] = "error"
+    negotiation_id: NegotiationId
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterventionHeard(NegotiationEvent):
+    """A person's guidance has reached a negotiation; `during` says what it was doing."""
+
+    name: ClassVar[str] = "intervention.received"
+    intervention_id: str
+    during: str
+    action: str | None
+
+    def line(self) -> str:
+        """Such as `supplier-2 gets an intervention (drafting brand)`."""
+        return f"{self.supplier_id} gets an intervention ({self.during})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterventionSettled(NegotiationEvent):
+    """An intervention is settled; its receipt says more."""
+
+    name: ClassVar[str] = "intervention.settled"
+    intervention_id: str
+    status: str
+    applied_seq: int | None
+
+    def line(self) -> str:
+        """Such as `supplier-2 intervention applied: message 7 follows it`."""
+        place = f": message {self.applied_seq} follows it" if self.applied_seq else ""
+        return f"{self.supplier_id} intervention {self.status}{place}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideIgnored(Event):
+    """Another program has set a quote's status to what can't be acted on."""
+
+    name: ClassVar[str] = "outside.ignored"
+    level: ClassVar[str] = "error"
+    quote_id: QuoteId
+    status: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

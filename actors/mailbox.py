@@ -14,6 +14,8 @@ from pykka import ActorRef
 from actors.mechanism.limits import Mandates
 from actors.mechanism.views import BrandView, SupplierView
 from actors.runtime import ActorFailed, Restart
+from storage.interventions import Intervention, InterventionId
+from storage.mandates import Mandate
 from storage.records import (
     Ending,
     Entry,
@@ -135,6 +137,8 @@ class SaveMessage:
     """Set when the message closes the negotiation."""
     mandates: Mandates
     """The limits in force, checked once more before the commit."""
+    answers: tuple[InterventionId, ...] = ()
+    """The interventions that this message of the brand follows; it settles them."""
     reply_to: Ref
 
 
@@ -145,6 +149,8 @@ class MessageSaved:
     message: Message
     ending: Ending | None
     quote_completed: bool
+    settled: tuple[Intervention, ...] = ()
+    """The interventions that it settled; those that its ending refused too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +168,8 @@ class EndingSaved:
 
     ending: Ending
     quote_completed: bool
+    settled: tuple[Intervention, ...] = ()
+    """The interventions that it refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +187,84 @@ class ParkingSaved:
 
     negotiation_id: NegotiationId
     error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveGuidance:
+    """Negotiation → Persistence. Make user messages of interventions, under changed limits.
+
+    It un-parks the negotiation. Answered by one GuidanceSaved or SaveFailed.
+    """
+
+    negotiation_id: NegotiationId
+    first_seq: int
+    taken: tuple[Intervention, ...]
+    mandate: Mandate
+    """The brand's, in force from now on."""
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidanceSaved:
+    """Persistence → negotiation. Each intervention is a user message, and owed an answer."""
+
+    guidance: tuple[tuple[Message, Intervention], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveRefusals:
+    """Negotiation or Coordinator → Persistence. Settle interventions of which nothing holds."""
+
+    refused: tuple[tuple[InterventionId, str], ...]
+    """With the reason."""
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalsSaved:
+    """Persistence → sender. Their receipts say so."""
+
+    settled: tuple[Intervention, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveContinuing:
+    """Negotiation → Persistence. Un-park it, and settle the row that asked for it."""
+
+    negotiation_id: NegotiationId
+    intervention_id: InterventionId | None
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinuingSaved:
+    """Persistence → negotiation. It may go on."""
+
+    settled: tuple[Intervention, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveCancellation:
+    """Coordinator → Persistence. Cancel a quote."""
+
+    quote_id: QuoteId
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationSaved:
+    """Persistence → Coordinator. It is cancelled; these negotiations have still to end."""
+
+    quote: Quote
+    negotiation_ids: tuple[NegotiationId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationFailed:
+    """Persistence → Coordinator. It could not be cancelled, and nothing was changed."""
+
+    quote_id: QuoteId
+    error: Exception
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,11 +342,83 @@ class NegotiationEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationParked:
-    """Negotiation → Coordinator. It waits for a person or a recovery; the reason is on disk."""
+class NegotiationStill:
+    """Negotiation → Coordinator. It is parked or waits: a person or a recovery moves it on."""
+
+    negotiation_id: NegotiationId
+    heard: int
+    """How many calls it has handled since it was spawned."""
+
+
+# Stepping in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intervene:
+    """Coordinator → negotiation. An intervention that is on disk, received."""
+
+    intervention: Intervention
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Continue:
+    """Coordinator → negotiation. Go on, if it waits or is parked."""
+
+    intervention: Intervention | None
+    """The row by which another process asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Coordinator → negotiation. Its quote is cancelled: end."""
+
+
+Call = Intervene | Continue | Cancel
+"""What a person wants of one negotiation; the Coordinator counts them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallUndelivered:
+    """Negotiation → Coordinator. It stopped before it could handle that."""
 
     quote_id: QuoteId
     negotiation_id: NegotiationId
+    call: Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InterventionReceived:
+    """Face or Outside → Coordinator. A row was committed as received."""
+
+    quote_id: QuoteId
+    intervention: Intervention
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinueNegotiations:
+    """Face → Coordinator. Replied to with those that go on."""
+
+    quote_id: QuoteId
+    negotiation_ids: tuple[NegotiationId, ...]
+    """Those that may; the ones that move by themselves are passed over."""
+    reply: Future[tuple[NegotiationId, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelQuote:
+    """Face → Coordinator. Replied to with the quote once it is cancelled on disk."""
+
+    quote_id: QuoteId
+    reply: Future[Quote]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteCancelledOutside:
+    """Outside → Coordinator. Another program has cancelled a quote."""
+
+    quote_id: QuoteId
+    negotiation_ids: tuple[NegotiationId, ...]
+    """Those that are still active."""
 
 
 AgentMail = DraftMove | CancelDraft | Restart
@@ -272,29 +430,51 @@ NegotiationMail = (
     | DraftOverdue
     | RetryDraft
     | MessageSaved
+    | GuidanceSaved
+    | RefusalsSaved
+    | ContinuingSaved
     | EndingSaved
     | ParkingSaved
     | SaveFailed
     | NegotiationLoaded
     | LoadFailed
+    | Call
     | Restart
 )
 
-Save = OpenNegotiations | SaveMessage | SaveEnding | SaveParking | LoadNegotiation
+Save = (
+    OpenNegotiations
+    | SaveMessage
+    | SaveGuidance
+    | SaveRefusals
+    | SaveContinuing
+    | SaveCancellation
+    | SaveEnding
+    | SaveParking
+    | LoadNegotiation
+)
 """What Persistence does inside a transaction, and answers."""
 
 PersistenceMail = Save | WatchPersistence
 
+FaceMail = StartNegotiations | AwaitStillness | ContinueNegotiations | CancelQuote
+"""What somebody waits for who is no actor."""
+
 CoordinatorMail = (
-    StartNegotiations
+    FaceMail
+    | InterventionReceived
+    | QuoteCancelledOutside
+    | CallUndelivered
     | NegotiationsOpened
     | OpeningFailed
-    | AwaitStillness
+    | CancellationSaved
+    | CancellationFailed
     | NegotiationEnded
-    | NegotiationParked
+    | NegotiationStill
     | NegotiationLoaded
     | LoadFailed
     | ParkingSaved
+    | RefusalsSaved
     | SaveFailed
     | ActorFailed
     | PersistenceHalted

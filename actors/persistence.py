@@ -14,7 +14,11 @@ import pykka
 
 from actors.events import EventStream, SaveRetried
 from actors.mailbox import (
+    CancellationFailed,
+    CancellationSaved,
+    ContinuingSaved,
     EndingSaved,
+    GuidanceSaved,
     LoadFailed,
     LoadNegotiation,
     MessageSaved,
@@ -26,18 +30,26 @@ from actors.mailbox import (
     PersistenceHalted,
     PersistenceMail,
     Ref,
+    RefusalsSaved,
     Save,
+    SaveCancellation,
+    SaveContinuing,
     SaveEnding,
     SaveFailed,
+    SaveGuidance,
     SaveMessage,
     SaveParking,
+    SaveRefusals,
     WatchPersistence,
 )
 from actors.mechanism.limits import check_entry
 from actors.mechanism.ruling import Refused
 from actors.runtime import say
 from storage.errors import DatabaseUnavailable, RowRefused, StorageError
-from storage.store import Appended, Store
+from storage.interventions import Intervention
+from storage.ledger import Ledger
+from storage.records import NegotiationId
+from storage.store import Appended
 
 LARGEST_GROUP = 500
 """Saves that share one transaction at most."""
@@ -48,6 +60,11 @@ Receipt = (
     NegotiationsOpened
     | OpeningFailed
     | MessageSaved
+    | GuidanceSaved
+    | RefusalsSaved
+    | ContinuingSaved
+    | CancellationSaved
+    | CancellationFailed
     | EndingSaved
     | ParkingSaved
     | SaveFailed
@@ -61,14 +78,14 @@ class Persistence(pykka.ThreadingActor):
 
     use_daemon_thread = True
 
-    def __init__(self, store: Store, events: EventStream, giving_up: threading.Event) -> None:
+    def __init__(self, ledger: Ledger, events: EventStream, giving_up: threading.Event) -> None:
         """Take over the writing.
 
         Args:
             giving_up: Set when the system stops and must not wait for the disk any longer.
         """
         super().__init__()
-        self._store = store
+        self._ledger = ledger
         self._events = events
         self._giving_up = giving_up
         self._connection: Any = None
@@ -84,7 +101,7 @@ class Persistence(pykka.ThreadingActor):
 
     def on_start(self) -> None:
         """Open the connection in the thread that will use it."""
-        self._connection = self._store.connection()
+        self._connection = self._ledger.connection()
         try:
             self._connection.__enter__()
         except Exception as error:  # noqa: BLE001 - Pykka would let us die unheard
@@ -126,7 +143,7 @@ class Persistence(pykka.ThreadingActor):
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                with self._store.transaction():
+                with self._ledger.transaction():
                     return [each for run in _runs(group) for each in self._save_run(run)]
             except DatabaseUnavailable as error:
                 # locked or full: it may pass; nobody has a receipt, so nobody speaks meanwhile
@@ -140,7 +157,7 @@ class Persistence(pykka.ThreadingActor):
         messages = [mail for mail in run if isinstance(mail, SaveMessage)]
         if len(messages) > 1:
             try:
-                with self._store.savepoint():
+                with self._ledger.savepoint():
                     receipts = self._save_messages(messages)
             except RowRefused:
                 pass  # which one it was shows when each is saved alone
@@ -152,14 +169,15 @@ class Persistence(pykka.ThreadingActor):
         """Messages of different negotiations, in as few statements as one."""
         refused = {mail.entry.negotiation_id: _broken_limit(mail) for mail in mails}
         sound = [mail for mail in mails if refused[mail.entry.negotiation_id] is None]
-        answers = iter(self._store.append_all([(mail.entry, mail.ending) for mail in sound]))
+        answers = iter(self._ledger.append_all([(mail.entry, mail.ending) for mail in sound]))
         return [
-            _receipt(mail, refused[mail.entry.negotiation_id] or next(answers)) for mail in mails
+            self._receipt(mail, refused[mail.entry.negotiation_id] or next(answers))
+            for mail in mails
         ]
 
     def _save_alone(self, mail: Save) -> Receipt:
         try:
-            with self._store.savepoint():
+            with self._ledger.savepoint():
                 return self._save(mail)
         except DatabaseUnavailable:
             raise
@@ -168,26 +186,59 @@ class Persistence(pykka.ThreadingActor):
                 return OpeningFailed(quote_id=mail.quote_id, error=error)
             if isinstance(mail, LoadNegotiation):
                 return LoadFailed(negotiation_id=mail.negotiation_id, error=error)
+            if isinstance(mail, SaveCancellation):
+                return CancellationFailed(quote_id=mail.quote_id, error=error)
+            if isinstance(mail, SaveRefusals):
+                return RefusalsSaved(settled=())
             return SaveFailed(negotiation_id=_negotiation_id(mail), error=error)
 
     def _save(self, mail: Save) -> Receipt:
         match mail:
             case OpenNegotiations():
-                quote, opened = self._store.open_negotiations(mail.quote_id, mail.negotiations)
+                quote, opened = self._ledger.open_negotiations(mail.quote_id, mail.negotiations)
                 return NegotiationsOpened(quote=quote, negotiations=opened)
             case SaveMessage():
                 check_entry(mail.entry, mail.mandates)
-                return _receipt(mail, self._store.append(mail.entry, mail.ending))
+                return self._receipt(mail, self._ledger.append(mail.entry, mail.ending))
+            case SaveGuidance():
+                guidance = self._ledger.guide(
+                    mail.negotiation_id, mail.first_seq, mail.taken, mail.mandate
+                )
+                return GuidanceSaved(guidance=guidance)
+            case SaveRefusals(refused=refused):
+                return RefusalsSaved(settled=self._ledger.refuse(refused))
+            case SaveContinuing():
+                settled = self._ledger.unpark(mail.negotiation_id, mail.intervention_id)
+                return ContinuingSaved(settled=settled)
+            case SaveCancellation():
+                quote, active = self._ledger.cancel_quote(mail.quote_id)
+                return CancellationSaved(quote=quote, negotiation_ids=active)
             case SaveEnding():
-                completed = self._store.end(mail.negotiation_id, mail.ending)
-                return EndingSaved(ending=mail.ending, quote_completed=completed)
+                completed = self._ledger.end(mail.negotiation_id, mail.ending)
+                settled = self._ledger.settle_ended(mail.negotiation_id, None)
+                return EndingSaved(ending=mail.ending, quote_completed=completed, settled=settled)
             case SaveParking():
-                self._store.park(mail.negotiation_id, mail.error)
+                self._ledger.park(mail.negotiation_id, mail.error)
                 return ParkingSaved(negotiation_id=mail.negotiation_id, error=mail.error)
             case LoadNegotiation():
-                return NegotiationLoaded(loaded=self._store.load(mail.negotiation_id))
+                return NegotiationLoaded(loaded=self._ledger.load(mail.negotiation_id))
             case _:
                 assert_never(mail)
+
+    def _receipt(self, mail: SaveMessage, answer: Appended | Exception) -> Receipt:
+        if isinstance(answer, Exception):
+            return SaveFailed(negotiation_id=mail.entry.negotiation_id, error=answer)
+        settled: tuple[Intervention, ...] = ()
+        if mail.answers:
+            settled += self._ledger.settle_answered(mail.answers, answer.message)
+        if mail.ending is not None:
+            settled += self._ledger.settle_ended(mail.entry.negotiation_id, answer.message.seq)
+        return MessageSaved(
+            message=answer.message,
+            ending=mail.ending,
+            quote_completed=answer.quote_completed,
+            settled=settled,
+        )
 
     def _halt(self, error: BaseException) -> None:
         self._halted = error if isinstance(error, Exception) else RuntimeError(repr(error))
@@ -195,7 +246,9 @@ class Persistence(pykka.ThreadingActor):
             say(self._watcher, PersistenceHalted(error=self._halted), self._events)
 
 
-def _negotiation_id(mail: SaveMessage | SaveEnding | SaveParking | LoadNegotiation) -> Any:
+def _negotiation_id(
+    mail: SaveMessage | SaveGuidance | SaveContinuing | SaveEnding | SaveParking,
+) -> NegotiationId:
     return mail.entry.negotiation_id if isinstance(mail, SaveMessage) else mail.negotiation_id
 
 
@@ -220,11 +273,3 @@ def _broken_limit(mail: SaveMessage) -> Refused | None:
     except Refused as refused:
         return refused
     return None
-
-
-def _receipt(mail: SaveMessage, answer: Appended | Exception) -> Receipt:
-    if isinstance(answer, Exception):
-        return SaveFailed(negotiation_id=mail.entry.negotiation_id, error=answer)
-    return MessageSaved(
-        message=answer.message, ending=mail.ending, quote_completed=answer.quote_completed
-    )

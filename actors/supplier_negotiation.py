@@ -1,35 +1,43 @@
 """SupplierNegotiation: owns one conversation, from its opening message to its ending.
 
 It asks an agent for a move, has the rules judge it, sends it to Persistence, and only the receipt
-lets the other side hear of it. While a save is in flight it decides nothing.
+lets the other side hear of it. While a save is in flight it decides nothing. What a person wants
+goes before what the agents say: guidance becomes user messages, and the brand speaks next.
 """
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import math
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, assert_never
 
+from actors.drafting import Colleagues, Drafting, Request
 from actors.events import (
     AcceptDemoted,
     DraftFailedEvent,
     DraftRefused,
+    InterventionHeard,
+    InterventionSettled,
     MessageSavedEvent,
+    NegotiationContinued,
     NegotiationEndedEvent,
     NegotiationParkedEvent,
+    NegotiationWaiting,
     SaveRefused,
     StaleDraftDropped,
 )
 from actors.mailbox import (
-    CancelDraft,
+    Call,
+    CallUndelivered,
+    Cancel,
+    Continue,
+    ContinuingSaved,
     DraftFailed,
-    DraftId,
-    DraftMove,
     DraftOverdue,
     DraftQueued,
     EndingSaved,
+    GuidanceSaved,
+    Intervene,
     LoadFailed,
     LoadNegotiation,
     MessageSaved,
@@ -37,53 +45,51 @@ from actors.mailbox import (
     NegotiationEnded,
     NegotiationLoaded,
     NegotiationMail,
-    NegotiationParked,
+    NegotiationStill,
     ParkingSaved,
     Ref,
+    RefusalsSaved,
     RetryDraft,
+    Save,
+    SaveContinuing,
     SaveEnding,
     SaveFailed,
+    SaveGuidance,
     SaveMessage,
     SaveParking,
+    SaveRefusals,
 )
 from actors.mechanism.conversation import Conversation
-from actors.mechanism.rulebook import ending_without_words, judge, mandates_in_force
-from actors.mechanism.ruling import Refusal, Refused
-from actors.mechanism.views import view_for
+from actors.mechanism.docket import Docket
+from actors.mechanism.guidance import person_draft, weigh
+from actors.mechanism.rulebook import (
+    CANCELLATION,
+    ending_without_words,
+    judge,
+    mandates_in_force,
+)
+from actors.mechanism.ruling import Refusal, Refused, Ruling
 from actors.runtime import LoopActor, Restart, say
-from storage.records import Ending, Message, NegotiationStatus, is_parked
+from storage.interventions import Intervention, InterventionId
+from storage.records import (
+    Ending,
+    Message,
+    NegotiationStatus,
+    Origin,
+    QuoteStatus,
+    Sender,
+    is_parked,
+)
 from storage.store import Loaded
 from storage.terms.kind import Side
 
-LONGEST_RETRY_PAUSE_S = 60.0
 RELOADS = 3
 """How often in a row a refused save is answered by loading again before it is parked."""
+MOVES_BY_ITSELF = "it moves by itself"
+HAS_ENDED = "the negotiation has ended"
 
-
-@dataclass(frozen=True, slots=True)
-class Colleagues:
-    """Whom a negotiation writes to."""
-
-    brand: Ref
-    supplier: Ref
-    persistence: Ref
-    coordinator: Ref
-
-    def agent(self, side: Side) -> Ref:
-        """Who speaks for a side."""
-        return self.brand if side is Side.BRAND else self.supplier
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The move that is asked for, and what became of it so far."""
-
-    side: Side
-    negotiator: str
-    is_fallback: bool = False
-    refused: Refusal | None = None
-    """Why the draft before was sent back."""
-    failures: int = 0
+Receipt = MessageSaved | GuidanceSaved | ContinuingSaved | EndingSaved | ParkingSaved | SaveFailed
+"""What a save in flight is answered with."""
 
 
 class SupplierNegotiation(LoopActor):
@@ -96,14 +102,26 @@ class SupplierNegotiation(LoopActor):
         """As it was when it was loaded: the brief, not the state."""
         self._conversation: Conversation
         self._colleagues = colleagues
-        self._request: Request | None = None
-        self._open_draft: DraftId | None = None
-        self._overdue_at = math.inf
-        """When the open draft is overdue, on the loop's clock."""
-        self._timer: asyncio.TimerHandle | None = None
-        self._numbers = itertools.count(1)
+        self._drafting = Drafting(loaded.negotiation, colleagues, self.actor_ref, self.loop)
+        self._docket = Docket()
+        self._in_flight: Save | None = None
+        """What was sent to Persistence and is not answered: until then nothing is decided."""
+        self._judged: Request | None = None
+        """What the message in flight is an answer to."""
+        self._refusals = 0
+        """How many SaveRefusals are not answered; nothing waits for them but stillness."""
+        self._rests = False
+        """Whether it is parked, or waits to be continued."""
+        self._continued = False
+        """Whether a person has asked for the round that is under way."""
+        self._continues: list[Continue] = []
+        """Those that came while a save was in flight."""
+        self._cancelled = False
+        self._heard = 0
+        """How many calls were handled."""
         self._reloads = 0
         self._loading = False
+        self._over = False
 
     def on_start(self) -> None:
         """Go on from what is on disk."""
@@ -113,9 +131,20 @@ class SupplierNegotiation(LoopActor):
 
     def on_stop(self) -> None:
         """Leave nothing running."""
-        self._drop_draft()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._drafting.close()
+
+    def on_undelivered(self, mail: object) -> None:
+        """What a person wants must not be lost with an actor that was given up."""
+        if isinstance(mail, Call) and not self._over:
+            negotiation = self._negotiation
+            self._say(
+                self._colleagues.coordinator,
+                CallUndelivered(
+                    quote_id=negotiation.quote_id, negotiation_id=negotiation.id, call=mail
+                ),
+            )
+        else:
+            super().on_undelivered(mail)
 
     def on_receive(self, mail: NegotiationMail) -> None:
         """Handle one piece of mail."""
@@ -125,11 +154,14 @@ class SupplierNegotiation(LoopActor):
             case Restart():
                 self._reload()
             case LoadFailed(error=error):
-                self._parked(f"it can't be loaded: {error}")
+                self._unreadable(error)
+            case Intervene() | Continue() | Cancel():
+                self._heard += 1
+                self._called(mail)
             case _ if self._loading:
                 pass  # it is older than what is being loaded
             case MoveDrafted() | DraftFailed() | DraftQueued() | DraftOverdue() | RetryDraft() if (
-                mail.draft_id != self._open_draft
+                not self._drafting.is_open(mail.draft_id)
             ):
                 self._emit(StaleDraftDropped, draft_id=mail.draft_id)
             case MoveDrafted():
@@ -137,112 +169,104 @@ class SupplierNegotiation(LoopActor):
             case DraftFailed(error=error, retryable=retryable):
                 self._failed(error, retryable=retryable)
             case DraftQueued():
-                self._set_deadline()
+                self._drafting.heard()
             case DraftOverdue():
-                self._failed(f"nothing heard for {self._patience_s:g} s", retryable=True)
+                patience_s = self._drafting.patience_s
+                self._failed(f"nothing heard for {patience_s:g} s", retryable=True)
             case RetryDraft():
-                self._ask()
-            case MessageSaved(message=message):
-                self._speak(message, mail)
-            case EndingSaved(ending=ending, quote_completed=quote_completed):
-                self._end(ending, quote_completed=quote_completed)
+                self._drafting.again(self._conversation)
+            case RefusalsSaved(settled=settled):
+                self._refusals -= 1
+                self._tell_settled(settled)
+                self._tell_if_still()
+            case _:
+                self._in_flight = None
+                self._saved(mail)
+
+    def _saved(self, receipt: Receipt) -> None:
+        match receipt:
+            case MessageSaved():
+                self._speak(receipt)
+            case GuidanceSaved(guidance=guidance):
+                self._guided(guidance)
+            case ContinuingSaved(settled=settled):
+                self._go_on_again(settled)
+            case EndingSaved(ending=ending, quote_completed=completed, settled=settled):
+                self._end(ending, settled, quote_completed=completed)
             case ParkingSaved(error=error):
                 self._parked(error)
             case SaveFailed(error=error):
                 self._refused_by_ledger(error)
             case _:
-                assert_never(mail)
+                assert_never(receipt)
 
-    # Asking for a move
+    # Going on
+
+    def _proceed(self) -> None:
+        """Decide what comes next: what a person wants goes before everything else."""
+        if self._cancelled:
+            self._save(self._ending(CANCELLATION))
+        elif not self._take():
+            self._go_on()
+        if not self._rests:
+            self._refuse_continues()
 
     def _go_on(self) -> None:
-        if self._conversation.status is not NegotiationStatus.ACTIVE:
-            self._tell_ended(quote_completed=False)
-            return
-        ending = ending_without_words(self._conversation)
+        conversation = self._conversation
+        ending = ending_without_words(conversation)
         if ending is not None:
-            self._save(
-                SaveEnding(
-                    negotiation_id=self._negotiation.id,
-                    ending=ending,
-                    reply_to=self.actor_ref,
-                )
-            )
-            return
-        self._request = self._first_request(self._conversation.next_side)
-        self._ask()
-
-    def _first_request(self, side: Side) -> Request:
-        negotiation = self._negotiation
-        brand = side is Side.BRAND
-        name = negotiation.brand_negotiator if brand else negotiation.supplier_negotiator
-        return Request(side, name)
-
-    def _ask(self) -> None:
-        request = self._request
-        assert request is not None  # noqa: S101 - asked for by who has just set it
-        self._drop_draft()
-        draft_id = DraftId(f"{self._negotiation.id}/{next(self._numbers)}")
-        self._open_draft = draft_id
-        refused = request.refused.reason if request.refused else None
-        mail = DraftMove(
-            draft_id=draft_id,
-            view=view_for(self._conversation, request.side, refused),
-            negotiator=request.negotiator,
-            is_fallback=request.is_fallback,
-            timeout_s=self._negotiation.rules.move_timeout_s,
-            reply_to=self.actor_ref,
-        )
-        self._say(self._colleagues.agent(request.side), mail)
-        self._set_deadline()
+            self._save(self._ending(ending))
+        elif self._docket.action is not None:
+            self._act(self._docket.action)
+        elif self._waits_to_be_continued:
+            self._emit(NegotiationWaiting)
+            self._rest()
+        else:
+            self._drafting.ask(conversation)
 
     @property
-    def _patience_s(self) -> float:
-        """The deadline of a draft, counted from the last mail about it."""
-        return 2 * self._negotiation.rules.move_timeout_s
+    def _waits_to_be_continued(self) -> bool:
+        if self._negotiation.automatic or self._continued:
+            return False
+        return self._conversation.last_sender is Sender.BRAND
 
-    def _drop_draft(self) -> None:
-        self._overdue_at = math.inf
-        if self._open_draft is not None and self._request is not None:
-            cancel = CancelDraft(draft_id=self._open_draft)
-            self._say(self._colleagues.agent(self._request.side), cancel)
-        self._open_draft = None
+    def _rest(self) -> None:
+        """Nothing moves it by itself any more."""
+        self._drafting.drop()
+        self._rests = True
+        if self._continues:
+            self._continue()
+        else:
+            self._tell_if_still()
 
-    def _set_deadline(self) -> None:
-        self._overdue_at = self.loop.now() + self._patience_s
-        if self._timer is None:
-            self._timer = self.loop.later(self._patience_s, self._check_deadline)
+    def _tell_if_still(self) -> None:
+        if self._rests and self._in_flight is None and not self._refusals:
+            still = NegotiationStill(negotiation_id=self._negotiation.id, heard=self._heard)
+            self._say(self._colleagues.coordinator, still)
 
-    def _check_deadline(self) -> None:
-        """One timer serves all drafts: most are answered long before it looks again."""
-        self._timer = None
-        left_s = self._overdue_at - self.loop.now()
-        if left_s <= 0 and self._open_draft is not None:
-            self._overdue_at = math.inf
-            self._say(self.actor_ref, DraftOverdue(draft_id=self._open_draft))
-        elif left_s < math.inf:
-            self._timer = self.loop.later(left_s, self._check_deadline)
-
-    # What came of it
+    # What came of a draft
 
     def _play(self, drafted: MoveDrafted) -> None:
-        request = self._request
-        assert request is not None  # noqa: S101 - there is no open draft without a request
-        self._open_draft = None  # it was answered, so there is nothing to cancel
+        request = self._drafting.answered()
         ruling = judge(self._conversation, request.side, drafted.proposal, drafted.origin)
         if ruling.refusal is not None:
             self._send_back(request, ruling.refusal, drafted.fallback)
             return
-        assert ruling.entry is not None  # noqa: S101 - what is not refused is an entry
         if ruling.demoted is not None:
             self._emit(AcceptDemoted, side=request.side.value, rule=ruling.demoted.value)
-        self._save(
-            SaveMessage(
-                entry=ruling.entry,
-                ending=ruling.ending,
-                mandates=mandates_in_force(self._conversation),
-                reply_to=self.actor_ref,
-            )
+        self._save(self._message(ruling))
+        self._judged = request
+
+    def _message(self, ruling: Ruling) -> SaveMessage:
+        entry = ruling.entry
+        assert entry is not None  # noqa: S101 - what is not refused is an entry
+        owed = self._docket.owed if entry.sender is Sender.BRAND else ()
+        return SaveMessage(
+            entry=entry,
+            ending=ruling.ending,
+            mandates=mandates_in_force(self._conversation),
+            answers=tuple(one.id for one in owed),
+            reply_to=self.actor_ref,
         )
 
     def _send_back(self, request: Request, refusal: Refusal, fallback: str | None) -> None:
@@ -260,60 +284,57 @@ class SupplierNegotiation(LoopActor):
         )
         if next_one is None:
             # the reason may hold a private figure, so only the rule's name is kept
-            self._park(f"the {request.side}'s draft was refused twice: {refusal.rule}")
-            return
-        self._request = next_one
-        self._ask()
+            self._give_up(f"the {request.side}'s draft was refused twice: {refusal.rule}")
+        else:
+            self._drafting.ask(self._conversation, next_one)
 
     def _failed(self, error: str, *, retryable: bool) -> None:
-        request = self._request
-        assert request is not None  # noqa: S101 - there is no open draft without a request
-        rules = self._negotiation.rules
-        again = retryable and request.failures < rules.draft_retries
-        pause_s = min(rules.retry_pause_s * 2**request.failures, LONGEST_RETRY_PAUSE_S)
-        self._emit(
-            DraftFailedEvent,
-            side=request.side.value,
-            error=error,
-            retry_in_s=pause_s if again else None,
-        )
-        if not again:
-            self._park(f"the {request.side}'s negotiator made no move: {error}")
-            return
-        self._request = replace(request, failures=request.failures + 1)
-        assert self._open_draft is not None  # noqa: S101 - stale mail was dropped before
-        self._overdue_at = math.inf
-        retry = RetryDraft(draft_id=self._open_draft)
-        self.loop.later(pause_s, lambda: self._say(self.actor_ref, retry))
+        side = self._drafting.side
+        assert side is not None  # noqa: S101 - stale mail was dropped before
+        pause_s = self._drafting.retry_in_s(retryable=retryable)
+        self._emit(DraftFailedEvent, side=side.value, error=error, retry_in_s=pause_s)
+        if pause_s is None:
+            self._give_up(f"the {side}'s negotiator made no move: {error}")
+        else:
+            self._drafting.retry(pause_s)
+
+    def _give_up(self, error: str) -> None:
+        """Park it, unless a person has said something meanwhile: then the brand speaks."""
+        self._drafting.drop()
+        if not self._take():
+            self._park(error)
 
     # Saving, and only then speaking
 
-    def _save(self, mail: SaveMessage | SaveEnding | SaveParking) -> None:
-        self._drop_draft()
+    def _save(self, mail: Save) -> None:
+        self._drafting.drop()
+        self._rests = False
+        self._in_flight, self._judged = mail, None
         self._say(self._colleagues.persistence, mail)
 
-    def _speak(self, message: Message, saved: MessageSaved) -> None:
+    def _speak(self, saved: MessageSaved) -> None:
+        message = saved.message
         self._reloads = 0
         self._conversation = self._conversation.said(message)
-        request = self._conversation.request
-        total = str(request.total(message.terms)) if message.terms else None
-        self._emit(
-            MessageSavedEvent,
-            seq=message.seq,
-            sender=message.sender.value,
-            move=message.move and message.move.value,
-            origin=message.origin.value,
-            rounds=self._conversation.rounds,
-            total=total,
-            currency=request.currency,
-        )
+        if message.sender is Sender.BRAND:
+            self._docket = replace(self._docket, owed=())
+            self._continued = False
+        self._tell_saved(message)
         if saved.ending is not None:
-            self._end(saved.ending, quote_completed=saved.quote_completed)
+            self._end(saved.ending, saved.settled, quote_completed=saved.quote_completed)
         else:
-            self._go_on()
+            self._tell_settled(saved.settled)
+            self._proceed()
 
-    def _end(self, ending: Ending, *, quote_completed: bool) -> None:
-        self._conversation = replace(self._conversation, status=ending.status)
+    def _ending(self, ending: Ending) -> SaveEnding:
+        return SaveEnding(
+            negotiation_id=self._negotiation.id, ending=ending, reply_to=self.actor_ref
+        )
+
+    def _end(
+        self, ending: Ending, settled: Iterable[Intervention], *, quote_completed: bool
+    ) -> None:
+        self._tell_settled(settled)
         self._emit(
             NegotiationEndedEvent,
             status=ending.status.value,
@@ -323,6 +344,7 @@ class SupplierNegotiation(LoopActor):
         self._tell_ended(quote_completed=quote_completed)
 
     def _tell_ended(self, *, quote_completed: bool) -> None:
+        self._over = True
         negotiation = self._negotiation
         mail = NegotiationEnded(
             quote_id=negotiation.quote_id,
@@ -337,41 +359,206 @@ class SupplierNegotiation(LoopActor):
         self._save(SaveParking(negotiation_id=negotiation_id, error=error, reply_to=self.actor_ref))
 
     def _parked(self, error: str) -> None:
-        self._request = None
         self._emit(NegotiationParkedEvent, error=error)
-        negotiation = self._negotiation
-        mail = NegotiationParked(quote_id=negotiation.quote_id, negotiation_id=negotiation.id)
-        self._say(self._colleagues.coordinator, mail)
+        if self._cancelled:
+            self._proceed()
+        elif not self._take():
+            self._rest()
 
     def _refused_by_ledger(self, error: Exception) -> None:
-        if isinstance(error, Refused) and self._request is not None:
-            self._send_back(self._request, Refusal(error.rule, error.reason), None)
+        if isinstance(error, Refused) and self._judged is not None:
+            if not self._take():
+                self._send_back(self._judged, Refusal(error.rule, error.reason), None)
             return
         self._emit(SaveRefused, error=str(error))
         self._reloads += 1
         if self._reloads > RELOADS:
             self._park(f"the ledger refuses what it says: {error}")
+        else:
+            self._reload()
+
+    # Stepping in
+
+    def _called(self, call: Call) -> None:
+        match call:
+            case Intervene(intervention=intervention):
+                self._intervene(intervention)
+            case Continue():
+                self._continues.append(call)
+                if self._rests and not self._busy:
+                    self._continue()
+                elif not self._busy:
+                    self._refuse_continues()
+            case Cancel():
+                self._cancelled = True
+                if not self._busy:
+                    self._proceed()
+            case _:
+                assert_never(call)
+
+    @property
+    def _busy(self) -> bool:
+        return self._loading or self._in_flight is not None
+
+    @property
+    def _doing(self) -> str:
+        """What it is at, in the words of the log."""
+        if self._loading:
+            return "loading"
+        if self._in_flight is not None:
+            closing = isinstance(self._in_flight, SaveMessage | SaveEnding) and (
+                self._in_flight.ending is not None
+            )
+            return "closing" if closing else "saving"
+        if self._rests:
+            return "waiting" if self._waits_to_be_continued else "parked"
+        return f"drafting {self._drafting.side}"
+
+    def _intervene(self, intervention: Intervention) -> None:
+        docket = self._docket.received(intervention)
+        if docket is not self._docket:  # else it was taken up when the negotiation was loaded
+            self._docket = docket
+            self._emit(
+                InterventionHeard,
+                intervention_id=intervention.id,
+                during=self._doing,
+                action=intervention.action and intervention.action.value,
+            )
+            if not self._busy:
+                self._take()
+        self._tell_if_still()
+
+    def _take(self) -> bool:
+        """Make user messages of what waits, if this is the moment; whether that is under way."""
+        if not self._docket.waiting:
+            return False
+        guidance = weigh(self._conversation, self._docket.waiting)
+        self._docket = replace(self._docket, waiting=guidance.taken)
+        self._refuse([(one.intervention.id, one.reason) for one in guidance.refused])
+        patient = not any(one.interrupts for one in guidance.taken)
+        if not guidance.taken or (patient and self._drafting.side is Side.SUPPLIER):
+            return False
+        self._docket = replace(self._docket, waiting=())
+        self._save(
+            SaveGuidance(
+                negotiation_id=self._negotiation.id,
+                first_seq=self._conversation.message_count + 1,
+                taken=guidance.taken,
+                mandate=guidance.mandate,
+                reply_to=self.actor_ref,
+            )
+        )
+        return True
+
+    def _guided(self, guidance: Iterable[tuple[Message, Intervention]]) -> None:
+        for message, intervention in guidance:
+            self._conversation = self._conversation.guided(message, intervention)
+            self._docket = replace(self._docket, owed=(*self._docket.owed, intervention))
+            self._tell_saved(message)
+        if self._docket.action is not None and not self._cancelled:
+            self._act(self._docket.action)  # it came first, and leaves nothing to guide
+        else:
+            self._proceed()
+
+    def _act(self, intervention: Intervention) -> None:
+        """Do in the brand's place what a person has decided; no negotiator is asked."""
+        draft = person_draft(intervention)
+        ruling = judge(self._conversation, Side.BRAND, draft, Origin.PERSON)
+        if ruling.refusal is None:
+            self._save(self._message(ruling))
             return
-        self._reload()
+        # it stood when it was taken, so this is a rule that only the words can break
+        owed = tuple(one for one in self._docket.owed if one.id != intervention.id)
+        self._docket = replace(self._docket, owed=owed)
+        self._refuse([(intervention.id, ruling.refusal.reason)])
+        self._proceed()
+
+    def _continue(self) -> None:
+        first, *others = self._continues
+        self._continues = others
+        row = first.intervention
+        self._continued = True
+        self._save(
+            SaveContinuing(
+                negotiation_id=self._negotiation.id,
+                intervention_id=row.id if row is not None else None,
+                reply_to=self.actor_ref,
+            )
+        )
+
+    def _go_on_again(self, settled: Iterable[Intervention]) -> None:
+        self._emit(NegotiationContinued)
+        self._tell_settled(settled)
+        self._proceed()
+
+    def _refuse_continues(self) -> None:
+        rows = [call.intervention for call in self._continues if call.intervention is not None]
+        self._continues = []
+        self._refuse([(row.id, MOVES_BY_ITSELF) for row in rows])
+
+    def _refuse(self, refused: Sequence[tuple[InterventionId, str]]) -> None:
+        if refused:
+            self._refusals += 1
+            mail = SaveRefusals(refused=tuple(refused), reply_to=self.actor_ref)
+            self._say(self._colleagues.persistence, mail)
+
+    def _tell_saved(self, message: Message) -> None:
+        request = self._conversation.request
+        self._emit(
+            MessageSavedEvent,
+            seq=message.seq,
+            sender=message.sender.value,
+            move=message.move and message.move.value,
+            origin=message.origin.value,
+            rounds=self._conversation.rounds,
+            total=str(request.total(message.terms)) if message.terms else None,
+            currency=request.currency,
+        )
+
+    def _tell_settled(self, settled: Iterable[Intervention]) -> None:
+        for one in settled:
+            self._emit(
+                InterventionSettled,
+                intervention_id=one.id,
+                status=one.status.value,
+                applied_seq=one.applied_seq,
+            )
 
     # Starting over from disk
 
     def _reload(self) -> None:
-        self._drop_draft()
+        self._drafting.drop()
         self._loading = True
         negotiation_id = self._negotiation.id
         mail = LoadNegotiation(negotiation_id=negotiation_id, reply_to=self.actor_ref)
         self._say(self._colleagues.persistence, mail)
 
     def _resume(self, loaded: Loaded) -> None:
-        self._loading = False
+        negotiation = loaded.negotiation
+        self._loading = self._rests = False
+        self._in_flight, self._refusals = None, 0
         self._conversation = Conversation.restored(
-            loaded.quote, loaded.negotiation, loaded.messages
+            loaded.quote, negotiation, loaded.messages, loaded.interventions
         )
-        if is_parked(loaded.negotiation):
-            self._parked(loaded.negotiation.last_error or "")
+        on_disk = Docket.restored(loaded.interventions, loaded.messages)
+        self._docket = on_disk.joined(self._docket)
+        self._cancelled |= loaded.quote.status is QuoteStatus.CANCELLED
+        if negotiation.status is not NegotiationStatus.ACTIVE:
+            unheard = (*self._docket.owed, *self._docket.waiting)
+            self._refuse([(one.id, HAS_ENDED) for one in unheard])
+            self._tell_ended(quote_completed=False)
+        elif is_parked(negotiation):
+            self._parked(negotiation.last_error or "")
         else:
-            self._go_on()
+            self._proceed()
+
+    def _unreadable(self, error: Exception) -> None:
+        """Its rows are damaged: nothing can be said, and nothing can be taken, until a restart."""
+        self._loading = True
+        self._drafting.drop()
+        self._emit(NegotiationParkedEvent, error=f"it can't be loaded: {error}")
+        still = NegotiationStill(negotiation_id=self._negotiation.id, heard=self._heard)
+        self._say(self._colleagues.coordinator, still)
 
     # Telling
 

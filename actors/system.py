@@ -16,7 +16,7 @@ import pykka
 from actors.agents import BrandAgent, SupplierAgent
 from actors.config import Config, load_config
 from actors.coordinator import Coordinator, Guardian
-from actors.errors import SystemStopped
+from actors.errors import InterventionError, NothingToContinue, SystemStopped
 from actors.events import (
     EventStream,
     QuoteCreated,
@@ -24,15 +24,34 @@ from actors.events import (
     SystemStarted,
     SystemStoppedEvent,
 )
-from actors.mailbox import AwaitStillness, StartNegotiations
+from actors.mailbox import (
+    AwaitStillness,
+    CancelQuote,
+    ContinueNegotiations,
+    InterventionReceived,
+    StartNegotiations,
+)
 from actors.negotiators.cast import Cast
 from actors.opening import open_negotiations
+from actors.outside import Outside
 from actors.persistence import Persistence
 from actors.quote_request import QuoteRequest, new_quote, read_quote_request
+from actors.reception import receive
 from actors.runtime import LoopThread
+from storage.errors import NegotiationNotActive
+from storage.interventions import Intervention, InterventionId
+from storage.ledger import Ledger
 from storage.lock import EngineLock
-from storage.records import Message, Negotiation, NegotiationId, Quote, QuoteId
-from storage.store import Store, utc_now
+from storage.records import (
+    Message,
+    Negotiation,
+    NegotiationId,
+    NegotiationStatus,
+    Priorities,
+    Quote,
+    QuoteId,
+)
+from storage.store import utc_now
 
 T = TypeVar("T")
 STOP_TIMEOUT_S = 10.0
@@ -47,7 +66,7 @@ class NegotiationSystem:
     """
 
     def __init__(
-        self, config: Config, store: Store, cast: Cast, events: EventStream, lock: EngineLock
+        self, config: Config, store: Ledger, cast: Cast, events: EventStream, lock: EngineLock
     ) -> None:
         """Start the actors, bottom-up; callers use `start`."""
         self._config = config
@@ -67,6 +86,13 @@ class NegotiationSystem:
             persistence=self._persistence,
             loop=self._loop,
             supervisor=guardian,
+        )
+        self._outside = Outside(
+            store,
+            events,
+            lambda quote: self._starting(quote, Future()),
+            coordinator=self._coordinator,
+            persistence=self._persistence,
         )
         self._stopped = False
         events.emit(SystemStarted(database=str(store.path), pid=os.getpid()))
@@ -104,7 +130,7 @@ class NegotiationSystem:
         file = Path(database or chosen.database)
         lock = EngineLock(file)
         try:
-            store = Store(file)
+            store = Ledger(file)
             events = EventStream(Path(log_file) if log_file is not None else None)
             return cls(chosen, store, cast, events, lock)
         except BaseException:
@@ -144,8 +170,14 @@ class NegotiationSystem:
         self._events.emit(QuoteCreated(quote_id=made.id))
         return made
 
-    def start_negotiations(self, quote_id: QuoteId) -> tuple[Negotiation, ...]:
-        """Start one negotiation with each supplier of a pending quote; they go on by themselves.
+    def start_negotiations(
+        self, quote_id: QuoteId, automatic: bool | None = None
+    ) -> tuple[Negotiation, ...]:
+        """Start one negotiation with each supplier of a pending quote.
+
+        Args:
+            automatic: Whether they go on by themselves, or stop after the opening messages and
+                after each `continue_negotiation`; None takes what the quote says.
 
         Returns:
             Their records, active, once they and the quote's new status are committed.
@@ -157,15 +189,110 @@ class NegotiationSystem:
             SystemHalted: Nothing can be saved any more.
         """
         quote = self._store.quote(quote_id)
-        opened = open_negotiations(
-            quote, self._config, self._cast.brand_name, self._cast.supplier_name, utc_now()
+        if automatic is not None:
+            quote = quote.model_copy(update={"automatic": automatic})
+        return self._ask(lambda reply: self._starting(quote, reply))
+
+    def add_user_intervention(
+        self,
+        text: str | None = None,
+        *,
+        negotiation_id: NegotiationId | None = None,
+        quote_id: QuoteId | None = None,
+        limits: Mapping[str, Any] | None = None,
+        priorities: Mapping[str, int] | Priorities | None = None,
+        action: str | None = None,
+        accepts_seq: int | None = None,
+    ) -> Intervention | list[Intervention]:
+        """Guide the brand's agent; its next message follows the guidance.
+
+        Args:
+            text: 1 to 4,000 characters; may be left out where anything else is given.
+            negotiation_id: In one negotiation, or
+            quote_id: in all active ones of a quote. Exactly one of the two.
+            limits: Changed limits by their keys, such as `{"unit_price": "6.40"}`.
+            priorities: All four, summing to 100.
+            action: `accept`, with the seq of the supplier's offer as `accepts_seq`, or
+                `walk_away`: then no negotiator is asked.
+
+        Returns:
+            The receipt, committed as `received`; `intervention(id)` tells what became of it. For a
+            quote a list, one for each active negotiation.
+
+        Raises:
+            InterventionError: It has mistakes; all are listed, and nothing was saved.
+            UnknownRecord: There is no such negotiation or quote.
+            NegotiationNotActive: The negotiation has ended; nothing was saved.
+        """
+        found_quote_id, received = receive(
+            self._store,
+            text,
+            negotiation_id=negotiation_id,
+            quote_id=quote_id,
+            limits=limits,
+            priorities=priorities,
+            action=action,
+            accepts_seq=accepts_seq,
         )
-        return self._ask(
-            lambda reply: StartNegotiations(quote=quote, negotiations=tuple(opened), reply=reply)
+        for intervention in received:
+            self._tell(InterventionReceived(quote_id=found_quote_id, intervention=intervention))
+        return received if quote_id is not None else received[0]
+
+    def continue_negotiation(
+        self,
+        *,
+        negotiation_id: NegotiationId | None = None,
+        quote_id: QuoteId | None = None,
+    ) -> list[NegotiationId]:
+        """Go on with a negotiation that waits or is parked, or with all such ones of a quote.
+
+        One that is not automatic stops after the brand's next message.
+
+        Returns:
+            Those that go on.
+
+        Raises:
+            InterventionError: Not exactly one of the two ids was given.
+            UnknownRecord: There is no such negotiation or quote.
+            NegotiationNotActive: The negotiation has ended.
+            NothingToContinue: It moves by itself, or all of the quote have ended or do.
+        """
+        if (negotiation_id is None) is (quote_id is None):
+            raise InterventionError(["give exactly one of negotiation_id and quote_id"])
+        if negotiation_id is not None:
+            asked = [self._store.negotiation(negotiation_id)]
+            if asked[0].status is not NegotiationStatus.ACTIVE:
+                raise NegotiationNotActive(negotiation_id, asked[0].status)
+        else:
+            asked = self._store.negotiations(QuoteId(str(quote_id)))
+        active = tuple(n.id for n in asked if n.status is NegotiationStatus.ACTIVE)
+        if not active:
+            raise NothingToContinue(str(quote_id))
+        of_quote = asked[0].quote_id
+        return list(
+            self._ask(
+                lambda reply: ContinueNegotiations(
+                    quote_id=of_quote, negotiation_ids=active, reply=reply
+                )
+            )
         )
 
+    def cancel_quote(self, quote_id: QuoteId) -> Quote:
+        """Cancel a quote; its active negotiations end as impasse, `cancelled`.
+
+        What was being said when it was cancelled may still be saved first.
+
+        Raises:
+            UnknownRecord: There is no such quote.
+            QuoteEnded: It is completed or cancelled already.
+        """
+        return self._ask(lambda reply: CancelQuote(quote_id=quote_id, reply=reply))
+
     def wait(self, quote_id: QuoteId, timeout_s: float | None = None) -> list[Negotiation]:
-        """Block until nothing of the quote moves by itself any more: ended or parked.
+        """Block until nothing of the quote moves by itself any more.
+
+        Each of its negotiations has then ended, is parked, or waits for `continue_negotiation`; and
+        all that was asked for before by this face has been handled.
 
         Args:
             timeout_s: Longest wait, in seconds; None waits for ever.
@@ -193,6 +320,7 @@ class NegotiationSystem:
         if self._stopped:
             return
         self._stopped = True
+        self._outside.stop()
         self._giving_up.set()
         for actor in (self._coordinator, self._brand, self._supplier, self._persistence):
             with suppress(pykka.Timeout):  # held by a negotiator; the others must stop all the same
@@ -225,12 +353,30 @@ class NegotiationSystem:
         """A negotiation's messages in order, or UnknownRecord."""
         return self._store.messages(negotiation_id)
 
-    def _ask(self, mail_with: Callable[[Future[T]], object], timeout_s: float | None = None) -> T:
-        reply: Future[T] = Future()
+    def interventions(self, negotiation_id: NegotiationId) -> list[Intervention]:
+        """A negotiation's interventions, oldest first, or UnknownRecord."""
+        return self._store.interventions(negotiation_id)
+
+    def intervention(self, intervention_id: InterventionId) -> Intervention:
+        """What became of an intervention, or UnknownRecord."""
+        return self._store.intervention(intervention_id)
+
+    def _starting(self, quote: Quote, reply: Future[tuple[Negotiation, ...]]) -> StartNegotiations:
+        """The mail that starts a quote, or QuoteError."""
+        opened = open_negotiations(
+            quote, self._config, self._cast.brand_name, self._cast.supplier_name, utc_now()
+        )
+        return StartNegotiations(quote=quote, negotiations=tuple(opened), reply=reply)
+
+    def _tell(self, mail: object) -> None:
         try:
-            self._coordinator.tell(mail_with(reply))
+            self._coordinator.tell(mail)
         except pykka.ActorDeadError:
             raise SystemStopped("the system was stopped") from None
+
+    def _ask(self, mail_with: Callable[[Future[T]], object], timeout_s: float | None = None) -> T:
+        reply: Future[T] = Future()
+        self._tell(mail_with(reply))
         try:
             return reply.result(timeout_s)
         except TimeoutError:

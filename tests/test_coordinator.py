@@ -22,8 +22,8 @@ from actors.mailbox import (
     LoadNegotiation,
     NegotiationEnded,
     NegotiationLoaded,
-    NegotiationParked,
     NegotiationsOpened,
+    NegotiationStill,
     OpeningFailed,
     OpenNegotiations,
     ParkingSaved,
@@ -133,7 +133,7 @@ def test_waiting_ends_when_each_negotiation_has_ended_or_is_parked(scene: Scene)
     first, second, third = scene.negotiations
     waiting = scene.waits()
     scene.ends(first)
-    scene.actor.tell(NegotiationParked(quote_id=scene.quote.id, negotiation_id=second.id))
+    scene.actor.tell(NegotiationStill(negotiation_id=second.id, heard=0))
     assert scene.persistence.is_silent
     assert not waiting.done()
 

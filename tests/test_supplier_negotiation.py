@@ -20,6 +20,7 @@ from factories import (
 )
 from probe import Probe
 
+from actors.drafting import Colleagues
 from actors.mailbox import (
     CancelDraft,
     DraftFailed,
@@ -34,7 +35,7 @@ from actors.mailbox import (
     MoveDrafted,
     NegotiationEnded,
     NegotiationLoaded,
-    NegotiationParked,
+    NegotiationStill,
     ParkingSaved,
     SaveEnding,
     SaveFailed,
@@ -46,7 +47,7 @@ from actors.mechanism.moves import Draft
 from actors.mechanism.ruling import Refused, Rule
 from actors.mechanism.views import BrandView, SupplierView
 from actors.runtime import ActorFailed, LoopThread, Restart
-from actors.supplier_negotiation import Colleagues, SupplierNegotiation
+from actors.supplier_negotiation import SupplierNegotiation
 from storage.errors import SequenceConflict, UnknownRecord
 from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.store import Loaded
@@ -216,7 +217,7 @@ def test_refused_twice_and_without_fallback_it_is_parked(scene: Scene) -> None:
     assert parking.error == "the brand's draft was refused twice: unreadable"
     assert scene.coordinator.is_silent
     scene.actor.tell(ParkingSaved(negotiation_id=parking.negotiation_id, error=parking.error))
-    scene.coordinator.next(NegotiationParked)
+    scene.coordinator.next(NegotiationStill)
     assert scene.brand.is_silent
 
 
@@ -330,12 +331,13 @@ def test_an_agent_that_never_answers_is_overdue_after_twice_a_moves_time(stage: 
 def test_word_that_a_draft_queues_moves_its_deadline(stage: Stage) -> None:
     scene = stage(move_timeout_s=3600)
     request = scene.brand.next(DraftMove)
-    before: Any = scene.actor.ask(_Look("_overdue_at"), timeout=10)
+    drafting: Any = scene.actor.ask(_Look("_drafting"), timeout=10)
+    before = drafting._overdue_at
 
     scene.actor.tell(DraftQueued(draft_id=request.draft_id))
-    after: Any = scene.actor.ask(_Look("_overdue_at"), timeout=10)
+    scene.actor.ask(_Look("_drafting"), timeout=10)
 
-    assert after > before
+    assert drafting._overdue_at > before
 
 
 def test_an_overdue_notice_of_another_draft_is_stale(scene: Scene) -> None:
@@ -475,7 +477,7 @@ def test_one_that_can_not_be_loaded_again_is_parked_with_the_reason(
 
     scene.actor.tell(LoadFailed(negotiation_id=scene.loaded.negotiation.id, error=error))
 
-    scene.coordinator.next(NegotiationParked)
+    scene.coordinator.next(NegotiationStill)
     assert "can't be loaded" in heard.of("negotiation.parked")[0].facts()["error"]
 
 
@@ -487,7 +489,7 @@ def test_one_that_was_parked_stays_parked_after_a_restart(scene: Scene) -> None:
 
     scene.actor.tell(NegotiationLoaded(loaded=Loaded(scene.loaded.quote, parked, ())))
 
-    scene.coordinator.next(NegotiationParked)
+    scene.coordinator.next(NegotiationStill)
     scene.brand.next(CancelDraft)
     assert scene.brand.is_silent
 

@@ -28,6 +28,7 @@ from storage.errors import (
     QuoteNotPending,
     UnknownRecord,
 )
+from storage.ledger import Ledger
 from storage.lock import runs_on
 from storage.records import (
     Message,
@@ -41,7 +42,6 @@ from storage.records import (
     Reason,
     Sender,
 )
-from storage.store import Store
 
 PATIENCE_S = 20.0
 THREE = make_config([make_supplier(n) for n in (1, 2, 3)], retry_pause_s=0, draft_retries=1)
@@ -373,12 +373,12 @@ def test_the_lock_is_there_before_the_database_and_until_all_is_written(
     database = tmp_path / "parley.db"
     seen: list[bool] = []
 
-    class Watched(Store):
+    class Watched(Ledger):
         def __init__(self, path: Path) -> None:
             seen.append(runs_on(path) is not None and not path.exists())
             super().__init__(path)
 
-    monkeypatch.setattr("actors.system.Store", Watched)
+    monkeypatch.setattr("actors.system.Ledger", Watched)
     with start(tmp_path) as system:
         system.subscribe(lambda event: seen.append(runs_on(database) is not None))
         heard = Heard()

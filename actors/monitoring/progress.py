@@ -60,7 +60,7 @@ class Progress:
 def shown(system: NegotiationSystem, console: Console) -> Iterator[None]:
     """Show what happens in the system while the block runs."""
     if not console.is_terminal:
-        end = system.subscribe(lambda event: _print_line(event, console))
+        end = system.subscribe(lambda event: print_line(event, console))
         try:
             yield
         finally:
@@ -75,6 +75,7 @@ def shown(system: NegotiationSystem, console: Console) -> Iterator[None]:
             end()
 
 
-def _print_line(event: Event, console: Console) -> None:
+def print_line(event: Event, console: Console) -> None:
+    """Print what a person wants to know of an event."""
     if event.level in SHOWN:
         console.print(Text(event.line()), soft_wrap=True)

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from actors.inert import inert
+from storage.interventions import Intervention
 from storage.money import money_words
 from storage.records import (
     Message,
@@ -59,9 +60,12 @@ def quotes_table(quotes: Iterable[Quote]) -> RenderableType:
 
 
 def transcript(
-    quote: Quote, negotiation: Negotiation, messages: Iterable[Message]
+    quote: Quote,
+    negotiation: Negotiation,
+    messages: Iterable[Message],
+    receipts: Iterable[Intervention] = (),
 ) -> RenderableType:
-    """A negotiation's conversation, message by message."""
+    """A negotiation's conversation, message by message, and its receipts below."""
     status = "parked" if is_parked(negotiation) else negotiation.status.value
     why = negotiation.reason or negotiation.last_error or ""
     head = f"{negotiation.id} with {negotiation.supplier.name}: {status} {why}".strip()
@@ -75,7 +79,16 @@ def transcript(
         parts += [title, Text(inert(message.content, lines=True))]
         if message.terms is not None:
             parts.append(Text(terms_text(quote.request, message.terms), style="dim"))
-    return Group(*parts)
+    lines = [receipt(each) for each in receipts]
+    return Group(*parts, *([Text(""), *lines] if lines else []))
+
+
+def receipt(intervention: Intervention) -> Text:
+    """What became of an intervention, on one line: `i-… message 4: applied, message 5 follows`."""
+    asked = f" message {intervention.message_seq}" if intervention.message_seq else ""
+    answer = f", message {intervention.applied_seq} follows" if intervention.applied_seq else ""
+    why = f" ({intervention.reason})" if intervention.reason else ""
+    return Text(inert(f"{intervention.id}{asked}: {intervention.status}{answer}{why}"))
 
 
 def terms_text(request: Request, terms: Terms) -> str:

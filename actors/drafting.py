@@ -1,0 +1,175 @@
+"""Drafting: the move that a negotiation asks an agent for, until it is answered or dropped.
+
+A negotiation has at most one open draft; a new one gets a new id and cancels the one before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+from dataclasses import dataclass, replace
+
+from actors.mailbox import CancelDraft, DraftId, DraftMove, DraftOverdue, Ref, RetryDraft
+from actors.mechanism.conversation import Conversation
+from actors.mechanism.ruling import Refusal
+from actors.mechanism.views import view_for
+from actors.runtime import LoopThread, say
+from storage.records import Negotiation
+from storage.terms.kind import Side
+
+LONGEST_RETRY_PAUSE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Colleagues:
+    """Whom a negotiation writes to."""
+
+    brand: Ref
+    supplier: Ref
+    persistence: Ref
+    coordinator: Ref
+
+    def agent(self, side: Side) -> Ref:
+        """Who speaks for a side."""
+        return self.brand if side is Side.BRAND else self.supplier
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The move that is asked for, and what became of it so far."""
+
+    side: Side
+    negotiator: str
+    is_fallback: bool = False
+    refused: Refusal | None = None
+    """Why the draft before was sent back."""
+    failures: int = 0
+
+
+class Drafting:
+    """The open draft of one negotiation, its deadline and its retries; for use on the loop."""
+
+    def __init__(
+        self, negotiation: Negotiation, colleagues: Colleagues, owner: Ref, loop: LoopThread
+    ) -> None:
+        """Nothing is asked for yet.
+
+        Args:
+            owner: The negotiation's actor, which is told of whatever comes of a draft.
+        """
+        self.request: Request | None = None
+        """None while nobody is asked."""
+        self._negotiation = negotiation
+        self._colleagues = colleagues
+        self._owner = owner
+        self._loop = loop
+        self._open: DraftId | None = None
+        self._overdue_at = math.inf
+        """When the open draft is overdue, on the loop's clock."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._numbers = itertools.count(1)
+
+    @property
+    def side(self) -> Side | None:
+        """Who is asked, if anybody is."""
+        return self.request.side if self.request is not None else None
+
+    @property
+    def patience_s(self) -> float:
+        """The deadline of a draft, counted from the last mail about it."""
+        return 2 * self._negotiation.rules.move_timeout_s
+
+    def is_open(self, draft_id: DraftId) -> bool:
+        """Whether that is the draft that is waited for."""
+        return draft_id == self._open
+
+    def ask(self, conversation: Conversation, request: Request | None = None) -> None:
+        """Ask for a move: of who is next, or as requested."""
+        if request is None:
+            request = self._first_request(conversation.next_side)
+        self._cancel()
+        self.request = request
+        self._open = DraftId(f"{self._negotiation.id}/{next(self._numbers)}")
+        mail = DraftMove(
+            draft_id=self._open,
+            view=view_for(
+                conversation, request.side, request.refused.reason if request.refused else None
+            ),
+            negotiator=request.negotiator,
+            is_fallback=request.is_fallback,
+            timeout_s=self._negotiation.rules.move_timeout_s,
+            reply_to=self._owner,
+        )
+        self._say(self._colleagues.agent(request.side), mail)
+        self.heard()
+
+    def again(self, conversation: Conversation) -> None:
+        """Ask once more for what failed."""
+        self.ask(conversation, self.request)
+
+    def heard(self) -> None:
+        """Count the deadline anew: there was word about the open draft."""
+        self._overdue_at = self._loop.now() + self.patience_s
+        if self._timer is None:
+            self._timer = self._loop.later(self.patience_s, self._check_deadline)
+
+    def answered(self) -> Request:
+        """Close the open draft, which was answered; returns what was asked for."""
+        assert self.request is not None  # noqa: S101 - there is no open draft without a request
+        self._open = None
+        return self.request
+
+    def retry_in_s(self, *, retryable: bool) -> float | None:
+        """The pause before the failed draft is asked for again; None when it is not."""
+        request, rules = self.request, self._negotiation.rules
+        assert request is not None  # noqa: S101 - there is no open draft without a request
+        if not retryable or request.failures >= rules.draft_retries:
+            return None
+        return min(math.ldexp(rules.retry_pause_s, request.failures), LONGEST_RETRY_PAUSE_S)
+
+    def retry(self, pause_s: float) -> None:
+        """Have the owner told RetryDraft after a pause."""
+        assert self.request is not None  # noqa: S101 - it failed just now
+        assert self._open is not None  # noqa: S101 - stale mail was dropped before
+        self.request = replace(self.request, failures=self.request.failures + 1)
+        self._overdue_at = math.inf
+        mail = RetryDraft(draft_id=self._open)
+        self._loop.later(pause_s, lambda: self._say(self._owner, mail))
+
+    def drop(self) -> None:
+        """Ask for nothing any more."""
+        self._cancel()
+        self.request = None
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        self.drop()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _first_request(self, side: Side) -> Request:
+        negotiation = self._negotiation
+        brand = side is Side.BRAND
+        name = negotiation.brand_negotiator if brand else negotiation.supplier_negotiator
+        return Request(side, name)
+
+    def _cancel(self) -> None:
+        self._overdue_at = math.inf
+        if self._open is not None and self.request is not None:
+            cancel = CancelDraft(draft_id=self._open)
+            self._say(self._colleagues.agent(self.request.side), cancel)
+        self._open = None
+
+    def _check_deadline(self) -> None:
+        """One timer serves all drafts: most are answered long before it looks again."""
+        self._timer = None
+        left_s = self._overdue_at - self._loop.now()
+        if left_s <= 0 and self._open is not None:
+            self._overdue_at = math.inf
+            self._say(self._owner, DraftOverdue(draft_id=self._open))
+        elif left_s < math.inf:
+            self._timer = self._loop.later(left_s, self._check_deadline)
+
+    def _say(self, actor: Ref, mail: object) -> None:
+        say(actor, mail, self._loop.events)
