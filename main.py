@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +18,16 @@ if TYPE_CHECKING:
 
 # What a command needs is imported when it runs: `--help` must not wait for it.
 
-DONE, NOT_DONE, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+RECEIPT = {"id", "negotiation_id", "status", "created_at"}
+"""What a receipt says when it is given out."""
+
+DONE, NOT_DONE, WRONG_USE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+PARENT_LOOK_S = 0.5
+"""Seconds between two looks whether the parent process is still there."""
+
+
+class Terminated(BaseException):
+    """SIGTERM came."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command(options)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Terminated:
+        return TERMINATED
     except BrokenPipeError:
         # whoever reads us, such as `head`, has seen enough; Python must not complain at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,7 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """The console script."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(main())
+
+
+def _terminate(*_: object) -> None:
+    raise Terminated
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,24 +69,50 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--database", metavar="FILE", help="the SQLite file (parley.db)")
     shared.add_argument("--config", metavar="FILE", help="the settings (config.toml)")
     shared.add_argument("--json", action="store_true", help="print JSON for programs")
+    engine = argparse.ArgumentParser(add_help=False, parents=[shared])
+    engine.add_argument("--log-file", metavar="FILE", help="JSON lines (beside the database)")
+    engine.add_argument("--brand", metavar="NAME", help="who speaks for the brand (tactics)")
+    engine.add_argument("--suppliers", metavar="NAME", help="who speaks for suppliers (tactics)")
+    engine.add_argument("--pace", type=float, default=0.0, metavar="S", help="seconds a message")
     parser = argparse.ArgumentParser(
         prog="parley",
         description="Negotiate one quote with many suppliers at the same time.",
         epilog="Without a command: run the sample quote.",
     )
     commands = parser.add_subparsers(metavar="COMMAND")
-    run = commands.add_parser("run", parents=[shared], help="negotiate a quote to its end")
-    run.add_argument("quote", nargs="?", metavar="QUOTE", help="a TOML file (the sample)")
-    run.add_argument("--log-file", metavar="FILE", help="JSON lines (beside the database)")
-    run.add_argument("--brand", metavar="NAME", help="who speaks for the brand (tactics)")
-    run.add_argument("--suppliers", metavar="NAME", help="who speaks for the suppliers (tactics)")
-    run.add_argument("--pace", type=float, default=0.0, metavar="S", help="seconds a message (0)")
-    run.set_defaults(command=_run)
-    listing = commands.add_parser("list", parents=[shared], help="list all quotes")
-    listing.set_defaults(command=_list)
-    show = commands.add_parser("show", parents=[shared], help="show a quote or a conversation")
-    show.add_argument("id", metavar="ID", help="of a quote (q-…) or a negotiation (n-…)")
-    show.set_defaults(command=_show)
+
+    def command(
+        name: str, does: str, call: Callable[[argparse.Namespace], int], *, runs: bool = False
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, parents=[engine if runs else shared], help=does)
+        made.set_defaults(command=call)
+        return made
+
+    run = command("run", "negotiate a quote to its end", _run, runs=True)
+    add = command("add", "save a quote, pending", _add)
+    for each in (run, add):
+        each.add_argument("quote", nargs="?", metavar="QUOTE", help="a TOML file (the sample)")
+    start = command("start", "have the engine start a pending quote", _start)
+    for each in (run, start):
+        each.add_argument("--manual", action="store_true", help="stop after each brand message")
+    cancel = command("cancel", "cancel a quote", _cancel)
+    for each in (start, cancel):
+        each.add_argument("id", metavar="QUOTE_ID", help="of a quote (q-…)")
+    going_on = command("continue", "go on with what waits or is parked", _continue)
+    going_on.add_argument("id", metavar="ID", help="of a negotiation (n-…) or a quote (q-…)")
+    intervene = command("intervene", "guide the brand's agent", _intervene)
+    intervene.add_argument("id", metavar="ID", help="of a negotiation (n-…) or a quote (q-…)")
+    intervene.add_argument("text", nargs="?", metavar="TEXT", help="what the agent should mind")
+    intervene.add_argument("--limit", action="append", metavar="K=V", help="unit_price=6.40, …")
+    intervene.add_argument("--priority", action="append", metavar="K=N", help="all four, sum 100")
+    instead = intervene.add_mutually_exclusive_group()
+    instead.add_argument("--accept", type=int, metavar="SEQ", help="accept the supplier's offer")
+    instead.add_argument("--walk-away", action="store_true", help="end it in impasse")
+    command("list", "list all quotes", _list)
+    show = command("show", "show a quote, a conversation or a receipt", _show)
+    show.add_argument("id", metavar="ID", help="of a quote (q-…), negotiation (n-…) or i-…")
+    serve = command("serve", "be the engine until SIGTERM", _serve, runs=True)
+    serve.add_argument("--exit-with-parent", action="store_true", help="end when the parent does")
     defaults = run.parse_args([])
     parser.set_defaults(**vars(defaults))
     return parser
@@ -98,7 +142,7 @@ def _run(options: argparse.Namespace) -> int:
     ) as system:
         with shown(system, terminal):
             quote = system.create_quote(request)
-            system.start_negotiations(quote.id)
+            system.start_negotiations(quote.id, automatic=False if options.manual else None)
             negotiations = system.wait(quote.id)
         quote = system.quote(quote.id)
     if options.json:
@@ -107,6 +151,146 @@ def _run(options: argparse.Namespace) -> int:
         terminal.print(outcomes(quote, negotiations))
         print(f"Next: {_command(database)} show {negotiations[0].id}")
     return NOT_DONE if any(map(is_parked, negotiations)) else DONE
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from importlib.metadata import version
+
+    from actors.events import Event, SystemHaltedEvent
+    from actors.monitoring.progress import print_line
+    from actors.monitoring.tables import console
+    from actors.system import NegotiationSystem
+
+    config, database = _config(options)
+    ended, halted = threading.Event(), threading.Event()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, SystemHaltedEvent):
+            halted.set()
+            ended.set()
+
+    terminal = console(stderr=True)
+    parent = os.getppid()
+    with NegotiationSystem.start(
+        config,
+        database=database,
+        brand=options.brand,
+        suppliers=options.suppliers,
+        log_file=options.log_file or _log_beside(database),
+        pace_s=options.pace,
+    ) as system:
+        system.subscribe(hear)
+        if terminal.is_terminal:
+            system.subscribe(lambda event: print_line(event, terminal))
+        facts = {"pid": os.getpid(), "version": version("parley"), "database": str(database)}
+        _print_json({"ready": True, **facts})
+        try:
+            while not ended.wait(PARENT_LOOK_S if options.exit_with_parent else None):
+                if os.getppid() != parent:
+                    break
+        except Terminated:
+            pass  # that is how an engine is asked to end
+    return NOT_DONE if halted.is_set() else DONE
+
+
+def _add(options: argparse.Namespace) -> int:
+    from actors.negotiators.cast import Cast
+    from actors.quote_request import new_quote, read_quote_request
+    from storage.store import Store, utc_now
+
+    config, database = _config(options)
+    quote = new_quote(read_quote_request(options.quote), config.suppliers, utc_now)
+    cast = Cast(config)
+    for supplier in quote.brought:
+        cast.supplier_name(supplier)  # an unknown negotiator must show before it is saved
+    Store(database).add_quote(quote)
+    return _noted(options, {"id": quote.id, "status": quote.status}, f"{quote.id} is pending")
+
+
+def _start(options: argparse.Namespace) -> int:
+    store = _store(options)
+    quote = store.start_quote(options.id, automatic=False if options.manual else None)
+    record = {"id": quote.id, "status": quote.status}
+    return _noted(options, record, f"{quote.id} is set to negotiating", engine_acts=True)
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    quote, active = _store(options).cancel_quote(options.id)
+    record = {"id": quote.id, "status": quote.status}
+    return _noted(options, record, f"{quote.id} is cancelled", engine_acts=bool(active))
+
+
+def _continue(options: argparse.Namespace) -> int:
+    return _receive(options, action="continue")
+
+
+def _intervene(options: argparse.Namespace) -> int:
+    action = "walk_away" if options.walk_away else None
+    return _receive(
+        options,
+        options.text,
+        limits=_pairs(options.limit, "--limit", _limit),
+        priorities=_pairs(options.priority, "--priority", _whole),
+        action=action if options.accept is None else "accept",
+        accepts_seq=options.accept,
+    )
+
+
+def _receive(options: argparse.Namespace, text: str | None = None, **guidance: Any) -> int:
+    from actors.reception import receive
+
+    of_quote = options.id.startswith("q-")
+    addressee = {"quote_id" if of_quote else "negotiation_id": options.id}
+    _, received = receive(_store(options), text, **addressee, **guidance)
+    records = [one.model_dump(mode="json", include=RECEIPT) for one in received]
+    lines = "\n".join(f"{one.id} is received for {one.negotiation_id}" for one in received)
+    return _noted(options, records if of_quote else records[0], lines, engine_acts=True)
+
+
+def _pairs(
+    written: Sequence[str] | None, option: str, read: Callable[[str, str], Any]
+) -> dict[str, Any] | None:
+    """`K=V` options as a mapping; None where there are none."""
+    from actors.errors import InterventionError
+
+    if written is None:
+        return None
+    wrong = [pair for pair in written if not all(pair.partition("="))]
+    if wrong:
+        raise InterventionError([f"{option}: write KEY=VALUE, not {pair!r}" for pair in wrong])
+    return {key: read(key, value) for key, _, value in (pair.partition("=") for pair in written)}
+
+
+def _limit(key: str, value: str) -> object:
+    """A limit's value: a price as text, days as a number, payments as a list."""
+    if key.endswith("unit_price"):
+        return value
+    if value.isdecimal():
+        return int(value)
+    return [part.strip() for part in value.split(",")]
+
+
+def _whole(_: str, value: str) -> object:
+    return int(value) if value.isdecimal() else value
+
+
+def _noted(
+    options: argparse.Namespace, record: Any, line: str, *, engine_acts: bool = False
+) -> int:
+    """Say what was written, and whether an engine runs that will act on it."""
+    from storage.lock import runs_on
+
+    _, database = _config(options)
+    engine = runs_on(database)
+    if options.json:
+        _print_json({"written": record, "engine_pid": engine.pid if engine else None})
+        return DONE
+    print(line)
+    if engine_acts and engine is None:
+        print(f"No engine runs on {database}: it waits for one ({_command(database)} serve).")
+    elif engine is not None and engine_acts:
+        print(f"The engine (pid {engine.pid}) takes it up.")
+    return DONE
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -121,9 +305,16 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from actors.monitoring.tables import console, outcome_record, outcomes, transcript
+    from actors.monitoring.tables import console, outcome_record, outcomes, receipt, transcript
 
     store = _store(options)
+    if options.id.startswith("i-"):
+        intervention = store.intervention(options.id)
+        if options.json:
+            _print_json(intervention.model_dump(mode="json"))
+        else:
+            console().print(receipt(intervention), soft_wrap=True)
+        return DONE
     if options.id.startswith("n-"):
         negotiation = store.negotiation(options.id)
         messages = store.messages(options.id)
@@ -131,7 +322,8 @@ def _show(options: argparse.Namespace) -> int:
             _print_json([message.model_dump(mode="json") for message in messages])
         else:
             quote = store.quote(negotiation.quote_id)
-            console().print(transcript(quote, negotiation, messages), soft_wrap=True)
+            receipts = store.interventions(options.id)
+            console().print(transcript(quote, negotiation, messages, receipts), soft_wrap=True)
         return DONE
     quote = store.quote(options.id)
     negotiations = store.negotiations(quote.id)

@@ -12,6 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from actors.mechanism.ruling import Rule
 from actors.mechanism.views import View
 from actors.negotiators.tactics import Tactics
 from actors.system import NegotiationSystem
-from storage.records import Move
+from storage.mandates import LineId
+from storage.records import Move, NegotiationStatus, QuoteStatus, Sender
 
-ENDINGS = ("agreed", "walk_away", "max_rounds", "no_progress")
+WIDGET = LineId("widget")
+ENDINGS = ("agreed", "walk_away", "max_rounds", "no_progress", "cancelled")
 
 
 @dataclass
@@ -128,6 +131,8 @@ class Part:
     suppliers_are_hostile: bool
     max_rounds: int
     no_progress_rounds: int | None = None
+    guided: bool = False
+    """Whether a person goes through it round by round, and lowers the brand's limit now and then."""
 
 
 PARTS = (
@@ -136,6 +141,7 @@ PARTS = (
     Part(False, True, 10),
     Part(True, True, 4, 0),
     Part(True, True, 16),
+    Part(True, False, 12, guided=True),
 )
 
 
@@ -167,11 +173,32 @@ def _play_part(
         system.subscribe(tally.hear)
         asked = [system.create_quote(_random_quote(number, dice)).id for number in range(quotes)]
         for quote_id in asked:
-            system.start_negotiations(quote_id)
+            system.start_negotiations(quote_id, automatic=not part.guided)
+            if part.guided:
+                _guide(system, quote_id, dice)
         ended = [n for quote_id in asked for n in system.wait(quote_id, timeout_s=120)]
     tally.drafted += maker.drafted
     tally.negotiations += len(ended)
     tally.parked += sum(negotiation.last_error is not None for negotiation in ended)
+
+
+def _guide(system: NegotiationSystem, quote_id: Any, dice: random.Random) -> None:
+    """Go on, or lower the limit below what the brand has offered; what is left is cancelled."""
+    for _ in range(8):
+        for negotiation in system.wait(quote_id, timeout_s=60):
+            if negotiation.status is not NegotiationStatus.ACTIVE:
+                continue
+            messages = system.messages(negotiation.id)
+            offers = [m.terms for m in messages if m.sender is Sender.BRAND and m.terms]
+            if offers and dice.random() < 0.4:
+                lower = offers[-1].unit_prices[WIDGET] * Decimal("0.97")
+                limits = {"unit_price": str(lower.quantize(Decimal("0.01")))}
+                system.add_user_intervention(negotiation_id=negotiation.id, limits=limits)
+            else:
+                system.continue_negotiation(negotiation_id=negotiation.id)
+    system.wait(quote_id, timeout_s=60)
+    if system.quote(quote_id).status is QuoteStatus.NEGOTIATING:
+        system.cancel_quote(quote_id)
 
 
 def _random_supplier(number: int, dice: random.Random) -> Any:

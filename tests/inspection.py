@@ -24,19 +24,63 @@ def faults(database: Path) -> list[str]:
         messages: dict[str, list[Row]] = {row["id"]: [] for row in negotiations}
         for row in connection.execute("SELECT * FROM messages ORDER BY negotiation_id, seq"):
             messages[row["negotiation_id"]].append(dict(row))
+        asked: dict[str, list[Row]] = {row["id"]: [] for row in negotiations}
+        for row in connection.execute("SELECT * FROM interventions ORDER BY message_seq"):
+            asked[row["negotiation_id"]].append(dict(row))
     connection.close()
     return [
         f"{negotiation['id']}: {fault}"
         for negotiation in negotiations
-        for fault in _faults_in(
-            quotes[negotiation["quote_id"]], negotiation, messages[negotiation["id"]]
+        for fault in (
+            *_faults_in(
+                quotes[negotiation["quote_id"]],
+                negotiation,
+                messages[negotiation["id"]],
+                asked[negotiation["id"]],
+            ),
+            *_untrue_receipts(negotiation, messages[negotiation["id"]], asked[negotiation["id"]]),
         )
     ]
 
 
-def _faults_in(quote: Row, negotiation: Row, messages: list[Row]) -> Iterator[str]:
+def _untrue_receipts(negotiation: Row, messages: list[Row], asked: list[Row]) -> Iterator[str]:
+    """Where a receipt and the conversation differ."""
+    by_seq = {message["seq"]: message for message in messages}
+    users = {message["seq"] for message in messages if message["sender"] == "user"}
+    parked = negotiation["status"] == "active" and negotiation["last_error"] is not None
+    if [message["seq"] for message in messages] != list(range(1, len(messages) + 1)):
+        yield "a message is missing or doubled"
+    claimed = [row["message_seq"] for row in asked if row["message_seq"] is not None]
+    if sorted(claimed) != sorted(users):
+        yield f"user messages {sorted(users)}, but receipts for {sorted(claimed)}"
+    for row in asked:
+        said, answer = by_seq.get(row["message_seq"]), by_seq.get(row["applied_seq"])
+        if row["text"] is not None and said is not None and said["content"] != row["text"]:
+            yield f"{row['id']}: its user message says something else"
+        if row["status"] == "received" and not parked:
+            yield f"{row['id']}: left received in a negotiation that is not parked"
+        if row["status"] == "refused" and not row["reason"]:
+            yield f"{row['id']}: refused without a reason"
+        if row["status"] != "applied" or row["action"] == "continue":
+            continue
+        if said is None or answer is None or answer["sender"] != "brand":
+            yield f"{row['id']}: applied without its two messages"
+            continue
+        between = [by_seq[seq]["sender"] for seq in range(said["seq"] + 1, answer["seq"])]
+        if set(between) - {"user"}:
+            yield f"{row['id']}: {between} came before the answer"
+        if row["action"] in ("accept", "walk_away") and answer["move"] != row["action"]:
+            yield f"{row['id']}: the brand did something else"
+
+
+def _faults_in(
+    quote: Row, negotiation: Row, messages: list[Row], asked: list[Row]
+) -> Iterator[str]:
     lines = json.loads(quote["lines"])
-    briefs = _briefs(negotiation, lines)
+    briefs = _briefs(quote, negotiation, lines)
+    told: set[Decimal] = set()
+    limits = {row["message_seq"]: json.loads(row["limits"] or "{}") for row in asked}
+    texts = {row["message_seq"]: row["text"] or "" for row in asked}
     notes = re.findall(r"\d+(?:\.\d+)?", quote["notes"])
     public = {Decimal(line["quantity"]) for line in lines} | set(map(Decimal, notes))
     asked = zip(json.loads(quote["suppliers"]), json.loads(quote["supplier_names"]), strict=True)
@@ -45,9 +89,20 @@ def _faults_in(quote: Row, negotiation: Row, messages: list[Row]) -> Iterator[st
     accepts = [message for message in messages if message["move"] == "accept"]
     for message in messages:
         sender, terms = message["sender"], json.loads(message["terms"] or "null")
+        if sender == "user":
+            told |= _secrets(briefs["brand"], lines)
+            told |= set(map(Decimal, re.findall(r"\d+\.\d\d", texts.get(message["seq"], ""))))
+            _change(briefs["brand"], limits.get(message["seq"], {}), lines)
+            offered = standing.get("brand")
+            if offered is not None and [
+                *_breaches(json.loads(offered["terms"]), quote, briefs["brand"], "brand", 0)
+            ]:
+                del standing["brand"]  # withdrawn
+            continue
         if terms is not None:
             public |= _amounts(terms["unit_prices"], lines)
-        yield from _secrets_told(message, briefs[sender], public, lines, rivals)
+        secrets = _secrets(briefs[sender], lines) | (told if sender == "brand" else set())
+        yield from _secrets_told(message, secrets - public, rivals)
         if message["move"] == "offer":
             yield from _breaches(terms, quote, briefs[sender], sender, message["seq"])
             standing[sender] = message
@@ -70,9 +125,9 @@ def _faults_in(quote: Row, negotiation: Row, messages: list[Row]) -> Iterator[st
         yield "the agreed terms are not those of the accept, byte for byte"
 
 
-def _briefs(negotiation: Row, lines: list[Row]) -> dict[str, Row]:
+def _briefs(quote: Row, negotiation: Row, lines: list[Row]) -> dict[str, Row]:
     """By side: limits and targets by line, the limit in days, the payments."""
-    mandate = json.loads(negotiation["mandate"])
+    mandate = json.loads(quote["mandate"])
     private = json.loads(negotiation["supplier"])["private"]
     wanted = {line["id"]: mandate[f"{line['id']}.unit_price"] for line in lines}
     listed = {line["id"]: private["prices"][line["product"]] for line in lines}
@@ -117,12 +172,26 @@ def _breaches(terms: Row, quote: Row, brief: Row, side: str, seq: int) -> Iterat
         yield f"message {seq} breaks the {side}'s payments"
 
 
-def _secrets_told(
-    message: Row, brief: Row, public: set[Decimal], lines: list[Row], rivals: list[str]
-) -> Iterator[str]:
+def _change(brief: Row, limits: Row, lines: list[Row]) -> None:
+    """Put the brand under changed limits; one that passes its target takes it along."""
+    for key, value in limits.items():
+        if key.endswith("unit_price"):
+            line_id = key.rpartition(".")[0] or lines[0]["id"]
+            brief["limits"][line_id] = Decimal(value)
+            brief["targets"][line_id] = min(brief["targets"][line_id], Decimal(value))
+        elif key == "lead_time_days":
+            brief["days"] = value
+        elif key == "payment":
+            brief["payment"] = value
+
+
+def _secrets(brief: Row, lines: list[Row]) -> set[Decimal]:
+    return _amounts(brief["limits"], lines) | _amounts(brief["targets"], lines)
+
+
+def _secrets_told(message: Row, secrets: set[Decimal], rivals: list[str]) -> Iterator[str]:
     text = unicodedata.normalize("NFKC", message["content"]).replace("\u200b", "")
-    secrets = _amounts(brief["limits"], lines) | _amounts(brief["targets"], lines)
-    for secret in secrets - public:
+    for secret in secrets:
         if _is_written(secret, text):
             yield f"message {message['seq']} tells the {message['sender']}'s {secret}"
     if message["sender"] == "brand":
