@@ -132,7 +132,7 @@ class Part:
     max_rounds: int
     no_progress_rounds: int | None = None
     guided: bool = False
-    """Whether a person goes through it round by round, and lowers the brand's limit now and then."""
+    """Whether a person goes round by round, and lowers the limit now and then."""
 
 
 PARTS = (

@@ -83,8 +83,8 @@ def _faults_in(
     texts = {row["message_seq"]: row["text"] or "" for row in asked}
     notes = re.findall(r"\d+(?:\.\d+)?", quote["notes"])
     public = {Decimal(line["quantity"]) for line in lines} | set(map(Decimal, notes))
-    asked = zip(json.loads(quote["suppliers"]), json.loads(quote["supplier_names"]), strict=True)
-    rivals = [name for supplier_id, name in asked if supplier_id != negotiation["supplier_id"]]
+    names = zip(json.loads(quote["suppliers"]), json.loads(quote["supplier_names"]), strict=True)
+    rivals = [name for supplier_id, name in names if supplier_id != negotiation["supplier_id"]]
     standing: dict[str, Row] = {}
     accepts = [message for message in messages if message["move"] == "accept"]
     for message in messages:
