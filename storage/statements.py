@@ -7,6 +7,7 @@ SQLite as saving one: each step hands Python's lock over and back, which takes l
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 
 from peewee import Model
 
@@ -37,6 +38,7 @@ def _update(table: type[Model], columns: Iterable[str]) -> str:
 
 
 MESSAGE_COLUMNS = _columns(MessageRow)
+message_values = itemgetter(*MESSAGE_COLUMNS)
 NEGOTIATION_COLUMNS = _columns(NegotiationRow)
 STATE_CHANGES = (
     "id",

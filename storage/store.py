@@ -60,7 +60,6 @@ from storage.state import after, agreed_terms, ended, known
 from storage.statements import (
     INSERT_MESSAGES,
     INSERT_NEGOTIATIONS,
-    MESSAGE_COLUMNS,
     NEGOTIATION_COLUMNS,
     SELECT_ACTIVE,
     SELECT_CHANGED,
@@ -71,6 +70,7 @@ from storage.statements import (
     SELECT_STATES,
     STATE_CHANGES,
     UPDATE_STATES,
+    message_values,
 )
 from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, to_json, to_row
 
@@ -80,6 +80,8 @@ BUSY_TIMEOUT_S = 5.0
 
 ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
 """What makes two messages with the same seq the same."""
+ADDED_ON_SAVING = ("id", "created_at", "hash")
+"""What a message has beyond its entry."""
 
 
 def utc_now() -> datetime:
@@ -363,8 +365,9 @@ class Store:
         """
         states = self._states(entry.negotiation_id for entry, _ in entries)
         (last_id,) = self._run(SELECT_LAST_ID).fetchone()
+        now = write_time(self._clock())
         answers: list[Appended | StorageError] = []
-        rows: list[list[Any]] = []
+        rows: list[tuple[Any, ...]] = []
         changed: list[dict[str, Any]] = []
         closed: dict[QuoteId, int] = {}
         for entry, ending in entries:
@@ -373,17 +376,18 @@ class Store:
                 if 0 < entry.seq <= state["message_count"]:
                     answers.append(self._said_before(entry, state))
                     continue
-                row = self._next_row(entry, ending, state)
+                row = self._next_row(entry, ending, state, _not_before(state, now))
             except StorageError as error:
                 answers.append(error)
                 continue
             row["id"] = last_id + len(rows) + 1
-            rows.append([row[column] for column in MESSAGE_COLUMNS])
+            rows.append(message_values(row))
             changed.append(after(state, row, ending))
             if ending is not None:
                 closed[state["quote_id"]] = len(answers)
-            saved = {column: row[column] for column in ("id", "created_at", "hash")}
-            answers.append(Appended(Message.model_validate({**dict(entry), **saved}), False))
+            # vars: to iterate over a record takes longer than to check it
+            message = Message(**vars(entry), **{column: row[column] for column in ADDED_ON_SAVING})
+            answers.append(Appended(message, False))
         if rows:
             self._run(INSERT_MESSAGES, canonical(rows))
             self._write_states(changed)
@@ -405,7 +409,7 @@ class Store:
             NegotiationNotActive: It has ended before.
         """
         state = self._active(negotiation_id)
-        now = self._now(state)
+        now = _not_before(state, write_time(self._clock()))
         self._write_states([ended(state, ending, now)])
         return self._complete_quote(state["quote_id"], now)
 
@@ -444,25 +448,20 @@ class Store:
         return state
 
     def _next_row(
-        self, entry: Entry, ending: Ending | None, state: Mapping[str, Any]
+        self, entry: Entry, ending: Ending | None, state: Mapping[str, Any], now: str
     ) -> dict[str, Any]:
         """The columns of the message that comes next, but for its id."""
         if state["status"] != NegotiationStatus.ACTIVE:
             raise NegotiationNotActive(entry.negotiation_id, state["status"])
         if entry.seq != state["message_count"] + 1:
             raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
-        row = {column: getattr(entry, column) for column in Entry.model_fields}
+        row = dict(vars(entry))
         row["terms"] = entry.terms and to_json(entry.terms.model_dump(mode="json"))
         if entry.move is Move.ACCEPT or (ending and ending.agreed_terms):
             self._check_agreement(row, ending)
-        row["created_at"] = self._now(state)
+        row["created_at"] = now
         row["hash"] = message_hash(state["last_hash"], row)
         return row
-
-    def _now(self, state: Mapping[str, Any]) -> str:
-        before: str = state["last_message_at"] or state["created_at"]
-        # times never run backwards in a negotiation, whatever the machine's clock does
-        return max(write_time(self._clock()), before)
 
     def _said_before(self, entry: Entry, state: Mapping[str, Any]) -> Appended:
         query = MessageRow.select().where(
@@ -494,6 +493,12 @@ class Store:
             (QuoteRow.id == quote_id) & (QuoteRow.status != QuoteStatus.CANCELLED.value)
         )
         return bool(query.bind(self._database).execute())
+
+
+def _not_before(state: Mapping[str, Any], now: str) -> str:
+    before: str = state["last_message_at"] or state["created_at"]
+    # times never run backwards in a negotiation, whatever the machine's clock does
+    return max(now, before)
 
 
 @contextmanager
