@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -79,6 +80,9 @@ INTERVENTION = (
     "created_at",
 )
 
+_message_body = itemgetter(*MESSAGE_BODY)
+_negotiation_state = itemgetter(*NEGOTIATION_STATE)
+
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and no spaces: equal values are equal text."""
@@ -101,12 +105,12 @@ def brief_hash(of_quote: str, negotiation: Mapping[str, Any]) -> str:
 
 def message_hash(previous: str, message: Mapping[str, Any]) -> str:
     """The hash of a message row after the hash before it."""
-    return _digest(previous, [message[c] for c in MESSAGE_BODY])
+    return _digest(previous, _message_body(message))
 
 
 def row_hash(negotiation: Mapping[str, Any]) -> str:
     """The hash over a negotiation's changing columns."""
-    return _digest([negotiation[c] for c in NEGOTIATION_STATE])
+    return _digest(_negotiation_state(negotiation))
 
 
 def intervention_hash(intervention: Mapping[str, Any]) -> str:
