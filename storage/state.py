@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.errors import UnknownRecord
+from storage.hashes import row_hash
 from storage.records import Ending, Sender
-from storage.tables import to_json
-
-
-def agreed_terms(ending: Ending) -> str | None:
-    """The column of what was agreed."""
-    return to_json(ending.agreed_terms and ending.agreed_terms.model_dump(mode="json"))
+from storage.tables import terms_to_json
 
 
 def known(states: Mapping[str, dict[str, Any]], negotiation_id: str) -> dict[str, Any]:
@@ -33,15 +29,30 @@ def after(
         "last_hash": message["hash"],
         "last_message_at": message["created_at"],
     }
-    return after if ending is None else ended(after, ending, message["created_at"])
+    if ending is not None:
+        return ended(after, ending, message["created_at"])
+    return _hashed(after)
 
 
 def ended(state: dict[str, Any], ending: Ending, at: str) -> dict[str, Any]:
     """A negotiation's state after its end."""
-    return state | {
-        "status": ending.status,
-        "reason": ending.reason,
-        "agreed_terms": agreed_terms(ending),
-        "last_error": None,
-        "ended_at": at,
-    }
+    return _hashed(
+        state
+        | {
+            "status": ending.status,
+            "reason": ending.reason,
+            "agreed_terms": terms_to_json(ending.agreed_terms),
+            "last_error": None,
+            "ended_at": at,
+        }
+    )
+
+
+def parked(state: dict[str, Any], error: str) -> dict[str, Any]:
+    """A negotiation's state when nothing moves it any more."""
+    return _hashed(state | {"last_error": error})
+
+
+def _hashed(state: dict[str, Any]) -> dict[str, Any]:
+    state["row_hash"] = row_hash(state)
+    return state

@@ -1,63 +1,74 @@
-"""The statements of the hot path, prepared once, each for a whole group of rows.
+"""The statements of the hot path, prepared once, each for many rows at a time.
 
-A group comes and goes as one JSON array of rows, so that saving 300 messages takes as many steps of
-SQLite as saving one: each step hands Python's lock over and back, which takes longer than the step.
+Saving 300 messages takes few more steps of SQLite than saving one: each step hands Python's lock
+over and back, which takes longer than the step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
+from typing import Any
 
 from peewee import Model
 
 from storage.hashes import NEGOTIATION_STATE
 from storage.tables import MessageRow, NegotiationRow
 
-
-def _columns(table: type[Model]) -> tuple[str, ...]:
-    return tuple(table._meta.sorted_field_names)
-
-
-def _from_json(columns: Sequence[str]) -> str:
-    """A query for the rows of a JSON array of arrays."""
-    fields = (f"json_extract(value, '$[{n}]') AS {column}" for n, column in enumerate(columns))
-    return f"SELECT {', '.join(fields)} FROM json_each(?)"  # noqa: S608
+CHUNKS = (256, 64, 16, 4, 1)
+"""The numbers of rows for which a statement is prepared; a group takes a few of them."""
 
 
-def _insert(table: type[Model], columns: Sequence[str]) -> str:
+class RowsStatement:
+    """A statement that takes any number of rows."""
+
+    def __init__(self, columns: Sequence[str], before: str, after: str = "") -> None:
+        """Write it out for each size of chunk.
+
+        Args:
+            columns: What it takes of each row, in this order.
+            before: Its text up to the rows.
+            after: Its text behind them.
+        """
+        row = f"({', '.join('?' * len(columns))})"
+        self._chunks = [(size, before + ", ".join([row] * size) + after) for size in CHUNKS]
+        self._values = itemgetter(*columns)
+
+    def chunks(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Iterable[Any]]]:
+        """What to run for all rows, one after the other: its text and its values."""
+        done = 0
+        for size, sql in self._chunks:
+            while len(rows) - done >= size:
+                yield sql, chain.from_iterable(map(self._values, rows[done : done + size]))
+                done += size
+
+
+def _insert(table: type[Model]) -> RowsStatement:
+    name, columns = table._meta.table_name, table._meta.sorted_field_names
+    return RowsStatement(columns, f"INSERT INTO {name} ({', '.join(columns)}) VALUES ")  # noqa: S608
+
+
+def _update(table: type[Model], changing: Sequence[str]) -> RowsStatement:
     name = table._meta.table_name
-    return f"INSERT INTO {name} ({', '.join(columns)}) {_from_json(columns)}"
+    # SQLite names the columns of VALUES column1, column2, ...
+    changes = ", ".join(f"{column} = new.column{n}" for n, column in enumerate(changing, start=2))
+    return RowsStatement(
+        ("id", *changing),
+        f"UPDATE {name} SET {changes} FROM (VALUES ",  # noqa: S608
+        f") AS new WHERE {name}.id = new.column1",
+    )
 
 
-def _update(table: type[Model], columns: Iterable[str]) -> str:
-    name = table._meta.table_name
-    changes = ", ".join(f"{column} = new.{column}" for column in columns if column != "id")
-    rows = _from_json(tuple(columns))
-    return f"UPDATE {name} SET {changes} FROM ({rows}) AS new WHERE {name}.id = new.id"  # noqa: S608
+MESSAGE_CHANGES = ("rounds", "message_count", "last_hash", "last_message_at", "row_hash")
+"""What a message changes in its negotiation."""
+ENDING_CHANGES = ("status", "reason", "agreed_terms", "last_error", "ended_at")
+"""What an ending or a parking changes beside these."""
 
-
-MESSAGE_COLUMNS = _columns(MessageRow)
-message_values = itemgetter(*MESSAGE_COLUMNS)
-NEGOTIATION_COLUMNS = _columns(NegotiationRow)
-STATE_CHANGES = (
-    "id",
-    "status",
-    "reason",
-    "rounds",
-    "agreed_terms",
-    "last_error",
-    "message_count",
-    "last_hash",
-    "last_message_at",
-    "row_hash",
-    "ended_at",
-)
-"""What saving changes in a negotiation, after the id by which it is found."""
-
-INSERT_MESSAGES = _insert(MessageRow, MESSAGE_COLUMNS)
-INSERT_NEGOTIATIONS = _insert(NegotiationRow, NEGOTIATION_COLUMNS)
-UPDATE_STATES = _update(NegotiationRow, STATE_CHANGES)
+INSERT_MESSAGES = _insert(MessageRow)
+INSERT_NEGOTIATIONS = _insert(NegotiationRow)
+UPDATE_AFTER_MESSAGE = _update(NegotiationRow, MESSAGE_CHANGES)
+UPDATE_STATES = _update(NegotiationRow, MESSAGE_CHANGES + ENDING_CHANGES)
 SELECT_STATES = (
     f"SELECT json_group_array(json_array({', '.join(NEGOTIATION_STATE)})) "  # noqa: S608
     "FROM negotiations WHERE id IN (SELECT value FROM json_each(?))"

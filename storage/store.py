@@ -6,7 +6,6 @@ messages is called by one thread only, inside `transaction()`, each change insid
 
 from __future__ import annotations
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import peewee
 from peewee import SqliteDatabase
 
@@ -56,11 +56,10 @@ from storage.records import (
     write_time,
 )
 from storage.requests import Requests
-from storage.state import after, agreed_terms, ended, known
+from storage.state import after, ended, known, parked
 from storage.statements import (
     INSERT_MESSAGES,
     INSERT_NEGOTIATIONS,
-    NEGOTIATION_COLUMNS,
     SELECT_ACTIVE,
     SELECT_CHANGED,
     SELECT_LAST_ID,
@@ -68,19 +67,26 @@ from storage.statements import (
     SELECT_QUOTES_OF,
     SELECT_STARTING,
     SELECT_STATES,
-    STATE_CHANGES,
+    UPDATE_AFTER_MESSAGE,
     UPDATE_STATES,
-    message_values,
+    RowsStatement,
 )
-from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, to_json, to_row
+from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, terms_to_json, to_row
 
-PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "full",
+    "foreign_keys": 1,
+    "temp_store": "memory",  # what undoes a savepoint needs no file
+}
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for another process's transaction."""
 
 ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
 """What makes two messages with the same seq the same."""
-ADDED_ON_SAVING = ("id", "created_at", "hash")
+ENTRY_ENUMS = ("sender", "move", "origin")
+"""What is text in the row."""
+SAVING_ADDS = ("id", "created_at", "hash")
 """What a message has beyond its entry."""
 
 
@@ -209,7 +215,7 @@ class Store:
                 unreadable=tuple(row for row in rows if isinstance(row, Unreadable)),
                 starting=tuple(self.quote(quote_id) for (quote_id,) in starting),
                 changed=tuple(
-                    (quote_id, status, tuple(json.loads(active)))
+                    (quote_id, status, tuple(orjson.loads(active)))
                     for quote_id, status, active in changed
                 ),
             )
@@ -330,10 +336,10 @@ class Store:
             row = to_row(negotiation)
             row["brief_hash"] = row["last_hash"] = brief_hash(of_quote, row)
             row["row_hash"] = row_hash(row)
-            rows.append([row[column] for column in NEGOTIATION_COLUMNS])
+            rows.append(row)
             hashes = {name: row[name] for name in ("brief_hash", "last_hash", "row_hash")}
             opened.append(negotiation.model_copy(update=hashes))
-        self._run(INSERT_NEGOTIATIONS, canonical(rows))
+        self._save(INSERT_NEGOTIATIONS, rows)
         automatic = all(negotiation.automatic for negotiation in opened)
         self._set_quote(quote_id, status=QuoteStatus.NEGOTIATING, automatic=automatic)
         changes = {"status": QuoteStatus.NEGOTIATING, "automatic": automatic}
@@ -367,8 +373,9 @@ class Store:
         (last_id,) = self._run(SELECT_LAST_ID).fetchone()
         now = write_time(self._clock())
         answers: list[Appended | StorageError] = []
-        rows: list[tuple[Any, ...]] = []
-        changed: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
+        said: list[dict[str, Any]] = []
+        over: list[dict[str, Any]] = []
         closed: dict[QuoteId, int] = {}
         for entry, ending in entries:
             try:
@@ -381,16 +388,18 @@ class Store:
                 answers.append(error)
                 continue
             row["id"] = last_id + len(rows) + 1
-            rows.append(message_values(row))
-            changed.append(after(state, row, ending))
-            if ending is not None:
+            rows.append(row)
+            if ending is None:
+                said.append(after(state, row, None))
+            else:
+                over.append(after(state, row, ending))
                 closed[state["quote_id"]] = len(answers)
             # vars: to iterate over a record takes longer than to check it
-            message = Message(**vars(entry), **{column: row[column] for column in ADDED_ON_SAVING})
+            message = Message(**vars(entry), **{column: row[column] for column in SAVING_ADDS})
             answers.append(Appended(message, False))
-        if rows:
-            self._run(INSERT_MESSAGES, canonical(rows))
-            self._write_states(changed)
+        self._save(INSERT_MESSAGES, rows)
+        self._save(UPDATE_AFTER_MESSAGE, said)
+        self._save(UPDATE_STATES, over)
         for quote_id, place in closed.items():
             last = answers[place]
             assert isinstance(last, Appended)  # noqa: S101 - it was saved just now
@@ -410,7 +419,7 @@ class Store:
         """
         state = self._active(negotiation_id)
         now = _not_before(state, write_time(self._clock()))
-        self._write_states([ended(state, ending, now)])
+        self._save(UPDATE_STATES, [ended(state, ending, now)])
         return self._complete_quote(state["quote_id"], now)
 
     def park(self, negotiation_id: NegotiationId, error: str) -> None:
@@ -420,7 +429,7 @@ class Store:
             UnknownRecord: There is no such negotiation.
             NegotiationNotActive: It has ended.
         """
-        self._write_states([self._active(negotiation_id) | {"last_error": error}])
+        self._save(UPDATE_STATES, [parked(self._active(negotiation_id), error)])
 
     # How
 
@@ -434,12 +443,12 @@ class Store:
 
     def _states(self, negotiation_ids: Iterable[NegotiationId]) -> dict[str, dict[str, Any]]:
         (found,) = self._run(SELECT_STATES, canonical(list(negotiation_ids))).fetchone()
-        return {row[0]: dict(zip(NEGOTIATION_STATE, row, strict=True)) for row in json.loads(found)}
+        rows = orjson.loads(found)
+        return {row[0]: dict(zip(NEGOTIATION_STATE, row, strict=True)) for row in rows}
 
-    def _write_states(self, states: Iterable[dict[str, Any]]) -> None:
-        hashed = [state | {"row_hash": row_hash(state)} for state in states]
-        rows = [[state[column] for column in STATE_CHANGES] for state in hashed]
-        self._run(UPDATE_STATES, canonical(rows))
+    def _save(self, statement: RowsStatement, rows: Sequence[Mapping[str, Any]]) -> None:
+        for sql, values in statement.chunks(rows):
+            self._run(sql, *values)
 
     def _active(self, negotiation_id: NegotiationId) -> dict[str, Any]:
         state = known(self._states([negotiation_id]), negotiation_id)
@@ -456,7 +465,10 @@ class Store:
         if entry.seq != state["message_count"] + 1:
             raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
         row = dict(vars(entry))
-        row["terms"] = entry.terms and to_json(entry.terms.model_dump(mode="json"))
+        for column in ENTRY_ENUMS:
+            # plain text: sqlite3 takes longer to find out that an enum needs no adapter
+            row[column] = row[column] and str(row[column])
+        row["terms"] = terms_to_json(entry.terms)
         if entry.move is Move.ACCEPT or (ending and ending.agreed_terms):
             self._check_agreement(row, ending)
         row["created_at"] = now
@@ -478,7 +490,7 @@ class Store:
     def _check_agreement(self, accept: Mapping[str, Any], ending: Ending | None) -> None:
         key = (accept["negotiation_id"], accept["accepts_seq"])
         offered = self._run(SELECT_OFFER, *key).fetchone()
-        agreed = accept["terms"] if ending is None else agreed_terms(ending)
+        agreed = accept["terms"] if ending is None else terms_to_json(ending.agreed_terms)
         if offered is None or not offered[0] == accept["terms"] == agreed:
             raise StaleAgreement(accept["negotiation_id"], accept["accepts_seq"])
 
