@@ -67,7 +67,7 @@ def in_currency(amount: Decimal, currency: str) -> Decimal:
     Raises:
         ValueError: It has more decimals than the currency.
     """
-    exact = amount.quantize(tick(currency))
+    exact = amount.quantize(TICKS[currency])
     if exact != amount:
         raise ValueError(f"{amount} has more than the {DECIMALS[currency]} decimals of {currency}")
     return exact
@@ -75,7 +75,7 @@ def in_currency(amount: Decimal, currency: str) -> Decimal:
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """Round a computed amount, such as a total, half up to the currency's decimals."""
-    return amount.quantize(tick(currency), rounding=ROUND_HALF_UP)
+    return amount.quantize(TICKS[currency], ROUND_HALF_UP)
 
 
 def money_words(amount: Decimal, currency: str) -> str:

@@ -159,8 +159,9 @@ class Request(Record):
 
     def total(self, terms: Terms) -> Decimal:
         """The sum of all lines, in the quote's currency."""
-        lines = (self.line_total(line, terms.unit_prices[line.id]) for line in self.lines)
-        return sum(lines, rounded(Decimal(0), self.currency))
+        prices = terms.unit_prices
+        totals = [self.line_total(line, prices[line.id]) for line in self.lines]
+        return sum(totals, Decimal(0))
 
     def permits(self, key: str, value: TermValue) -> bool:
         """Whether an offer may carry this value: a payment must be one of the options."""

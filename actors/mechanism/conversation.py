@@ -72,7 +72,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Stance:
-    """One side of the conversation so far."""
+    """One side of the conversation so far.
+
+    What happens with every message builds the next one field by field, because
+    `dataclasses.replace` takes several times as long.
+    """
 
     mandate: Mandate
     utility: Utility
@@ -93,14 +97,17 @@ class Stance:
         Progress is a total better for the other by 0.5 % than at the last progress, so that many
         small steps count too, or a value of another term that was not offered before.
         """
-        values = frozenset((key, value) for key, value in offer.terms.others.items())
+        values = frozenset(offer.terms.others.items())
         bettered = _betters(offer.total, self.progress_total, self.utility.side)
-        stance = replace(
-            self,
-            messages=self.messages + 1,
+        stance = Stance(
+            mandate=self.mandate,
+            utility=self.utility,
+            secrets=self.secrets,
             standing=offer,
-            offered=self.offered | values,
+            messages=self.messages + 1,
+            received=self.received,
             progress_total=offer.total if bettered else self.progress_total,
+            offered=self.offered | values,
         )
         return stance, bettered or not values <= self.offered
 
@@ -112,7 +119,16 @@ class Stance:
         allowed, allowed_worth = so_far.best_allowed, so_far.best_allowed_worth
         if worth > allowed_worth and not breaches(terms, self.mandate, self.utility.side):
             allowed, allowed_worth = terms, worth
-        return replace(self, received=Received(so_far.first, best, allowed, allowed_worth))
+        return Stance(
+            mandate=self.mandate,
+            utility=self.utility,
+            secrets=self.secrets,
+            standing=self.standing,
+            messages=self.messages,
+            received=Received(so_far.first, best, allowed, allowed_worth),
+            progress_total=self.progress_total,
+            offered=self.offered,
+        )
 
 
 def _stance(
@@ -269,10 +285,15 @@ class Conversation:
         stale_rounds = self.stale_rounds
         if round_ended:
             stale_rounds = 0 if progressed else stale_rounds + 1
-        return replace(
-            self,
+        return Conversation(
+            quote=self.quote,
+            negotiation=self.negotiation,
+            request=self.request,
+            profile=self.profile,
+            priorities=self.priorities,
             brand=theirs if round_ended else own,
             supplier=own if round_ended else theirs,
+            status=self.status,
             message_count=message.seq,
             rounds=self.rounds + round_ended,
             stale_rounds=stale_rounds,

@@ -31,15 +31,14 @@ class Mandates:
 
 def breaches(terms: Terms, mandate: Mandate, side: Side) -> list[str]:
     """The limit keys that the terms break for this side."""
+    ranges, briefs, values = mandate.prices, mandate.terms, terms.others
     prices = [
         f"{line_id}.{UNIT_PRICE}"
         for line_id, price in terms.unit_prices.items()
-        if not mandate.prices[line_id].allows(price, side)
+        if not ranges[line_id].allows(price, side)
     ]
     others = [
-        kind.key
-        for kind in KINDS
-        if not kind.allows(mandate.terms[kind.key], terms[kind.key], side)
+        kind.key for kind in KINDS if not kind.allows(briefs[kind.key], values[kind.key], side)
     ]
     return prices + others
 

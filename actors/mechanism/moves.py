@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +15,12 @@ from storage.terms.kinds import KINDS
 
 LONGEST_TEXT = 4_000
 """Characters that a message may have."""
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 LONGEST_ECHO = 60
 """Characters of what was wrong that a reason repeats."""
+FIELDS_OF_TERMS = frozenset({"unit_prices", *(kind.key for kind in KINDS)})
+CLOSING_MOVES = (Move.ACCEPT, Move.WALK_AWAY)
+MOVES = (Move.OFFER, Move.ACCEPT, Move.WALK_AWAY, Move.TALK)
+MOVES_BUT_ACCEPT = (Move.OFFER, Move.WALK_AWAY, Move.TALK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def read_terms(raw: Terms | Mapping[str, Any] | None, request: Request) -> Terms
         raw = {"unit_prices": raw.unit_prices, **raw.others}
     if not isinstance(raw, Mapping):
         raise Refused(Rule.UNREADABLE, "an offer needs terms: unit_prices and each other term")
-    unknown = set(map(str, raw)) - {"unit_prices", *(kind.key for kind in KINDS)}
+    unknown = set(map(str, raw)) - FIELDS_OF_TERMS
     if unknown:
         raise Refused(Rule.ALTERED_REQUEST, f"no such terms here: {_echo(sorted(unknown))}")
     prices = raw.get("unit_prices")
@@ -100,12 +102,13 @@ def read_terms(raw: Terms | Mapping[str, Any] | None, request: Request) -> Terms
 
 def legal_moves(conversation: Conversation, side: Side) -> tuple[Move, ...]:
     """The moves that a side may make now (rules 6 and 10)."""
-    accept = (Move.ACCEPT,) if conversation.stance(side.other).standing else ()
+    can_accept = conversation.stance(side.other).standing is not None
     if side is Side.BRAND and conversation.is_closing:
-        return (*accept, Move.WALK_AWAY)
+        return CLOSING_MOVES if can_accept else (Move.WALK_AWAY,)
+    legal = MOVES if can_accept else MOVES_BUT_ACCEPT
     if side is Side.BRAND and conversation.must_move:
-        return (Move.OFFER, *accept, Move.WALK_AWAY)
-    return (Move.OFFER, *accept, Move.WALK_AWAY, Move.TALK)
+        return legal[:-1]  # anything but talk
+    return legal
 
 
 def check_legal(move: Move, conversation: Conversation, side: Side) -> None:
@@ -134,7 +137,7 @@ def text_mistake(text: str) -> str | None:
         return "a message needs words"
     if len(text) > LONGEST_TEXT:
         return f"{len(text)} characters: at most {LONGEST_TEXT}"
-    if _UNSTORABLE.search(text):
+    if "\0" in text or not _is_unicode(text):
         return "the text has characters that can't be stored"
     return None
 
@@ -145,6 +148,14 @@ def _read_text(raw: object) -> str:
     if mistake is not None:
         raise Refused(Rule.UNREADABLE, mistake)
     return text
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+    return True
 
 
 def _echo(value: object) -> str:

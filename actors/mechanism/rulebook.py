@@ -32,14 +32,14 @@ def judge(conversation: Conversation, side: Side, raw: object, origin: Origin) -
         match move:
             case Move.OFFER:
                 terms = _check_offer(draft, conversation, side)
-                ruling = _say(conversation, side, draft, origin, terms=terms)
+                ruling = _say(conversation, side, move, draft, origin, terms=terms)
             case Move.ACCEPT:
                 ruling = _accept(conversation, side, draft, origin)
             case Move.WALK_AWAY:
                 ending = _walking_away(conversation, side, origin)
-                ruling = _say(conversation, side, draft, origin, ending=ending)
+                ruling = _say(conversation, side, move, draft, origin, ending=ending)
             case Move.TALK:
-                ruling = _say(conversation, side, draft, origin)
+                ruling = _say(conversation, side, move, draft, origin)
     except Refused as refused:
         return Ruling(refusal=Refusal(refused.rule, refused.reason))
     return ruling
@@ -75,11 +75,13 @@ def _accept(conversation: Conversation, side: Side, draft: Draft, origin: Origin
     against = prose_against(draft.text, offer.terms, conversation.request)
     if against is None:
         ending = Ending(status=NegotiationStatus.COMPLETED, reason=None, agreed_terms=offer.terms)
-        return _say(conversation, side, draft, origin, terms=offer.terms, ending=ending)
+        return _say(
+            conversation, side, Move.ACCEPT, draft, origin, terms=offer.terms, ending=ending
+        )
     if Move.TALK not in legal_moves(conversation, side):
         raise Refused(against, "the words of this accept make it no accept: accept plainly or not")
     talk = Draft(Move.TALK, draft.text)
-    return _say(conversation, side, talk, origin, demoted=against)
+    return _say(conversation, side, Move.TALK, talk, origin, demoted=against)
 
 
 def _walking_away(conversation: Conversation, side: Side, origin: Origin) -> Ending:
@@ -93,6 +95,7 @@ def _walking_away(conversation: Conversation, side: Side, origin: Origin) -> End
 def _say(
     conversation: Conversation,
     side: Side,
+    move: Move,
     draft: Draft,
     origin: Origin,
     *,
@@ -104,9 +107,9 @@ def _say(
     entry = Entry(
         negotiation_id=conversation.negotiation.id,
         seq=conversation.message_count + 1,
-        sender=Sender(side.value),
+        sender=Sender.BRAND if side is Side.BRAND else Sender.SUPPLIER,
         content=draft.text,
-        move=Move(draft.move),
+        move=move,
         terms=terms,
         accepts_seq=draft.accepts_seq,
         origin=origin,

@@ -38,25 +38,22 @@ class Utility:
     """The worth of the best bundle, currency per unit."""
     shares: tuple[float, ...]
     """Each line's part of all units; they sum to 1."""
-
-    @property
-    def sign(self) -> int:
-        """+1 for who wants a high price, −1 for who wants a low one."""
-        return 1 if self.side is Side.SUPPLIER else -1
-
-    @property
-    def span(self) -> float:
-        """From the limit with a neutral bundle to the target with the best one; 0 or more."""
-        return self.sign * (self.target - self.limit) + self.best_value
+    sign: int
+    """+1 for who wants a high price, −1 for who wants a low one."""
+    span: float
+    """From the limit with a neutral bundle to the target with the best one; 0 or more."""
 
     def price(self, terms: Terms) -> float:
         """The quantity-weighted mean unit price."""
+        prices = terms.unit_prices
         lines = zip(self.request.lines, self.shares, strict=True)
-        return sum(float(terms.unit_prices[line.id]) * share for line, share in lines)
+        return sum([float(prices[line.id]) * share for line, share in lines])
 
     def value(self, bundle: Mapping[str, TermValue]) -> float:
         """What the terms beside price are worth, currency per unit, 0 or more."""
-        return sum(self.worth(kind.key, bundle[kind.key]) for kind in KINDS)
+        side, briefs, scales = self.side, self.mandate.terms, self.scales
+        keyed = [(kind, kind.key) for kind in KINDS]
+        return sum([kind.worth(briefs[key], bundle[key], side, scales[key]) for kind, key in keyed])
 
     def worth(self, key: str, value: TermValue) -> float:
         """What one term's value is worth, currency per unit, 0 or more."""
@@ -103,7 +100,9 @@ def utility_of(
         for kind in KINDS
         for brief in [mandate.terms[kind.key]]
     )
-    return Utility(request, side, mandate, limit, target, scales, best_value, shares)
+    sign = 1 if side is Side.SUPPLIER else -1
+    span = sign * (target - limit) + best_value
+    return Utility(request, side, mandate, limit, target, scales, best_value, shares, sign, span)
 
 
 def _mean(prices: list[float], shares: tuple[float, ...]) -> float:
