@@ -19,6 +19,7 @@ from pydantic import (
 
 from storage.mandates import LineId, Mandate, PriceRange, read_brief
 from storage.money import Amount, rounded
+from storage.shown import Shown, short
 from storage.terms.kind import Record, Side, TermBrief, TermValue
 from storage.terms.kinds import KINDS
 from storage.terms.payment import Payment
@@ -277,7 +278,7 @@ class Rules(Record):
         return self.no_progress_rounds
 
 
-class Quote(Record):
+class Quote(Shown):
     """The brand's request, as saved."""
 
     id: QuoteId
@@ -297,6 +298,11 @@ class Quote(Record):
     automatic: bool
     created_at: Moment
     completed_at: Moment | None
+
+    def in_short(self) -> str:
+        """Such as `q-45db45f2b9c38e3d negotiating, lines: 2, suppliers: 3`."""
+        counts = f"lines: {len(self.lines)}, suppliers: {len(self.suppliers)}"
+        return f"{short(self.id)} {self.status}, {counts}"
 
     @cached_property
     def request(self) -> Request:
@@ -333,7 +339,7 @@ class Entry(Record):
     origin: Origin
 
 
-class Message(Entry):
+class Message(Entry, Shown):
     """One saved entry of a conversation; `seq` counts from 1."""
 
     id: int
@@ -341,8 +347,16 @@ class Message(Entry):
     hash: str
     """SHA-256 over its columns and the hash before it, in hexadecimal."""
 
+    def in_short(self) -> str:
+        """Such as `n-b43d7141bfe4c41b 14: supplier offer, 'We can do…'`; no words of a person."""
+        head = f"{short(self.negotiation_id)} {self.seq}: {self.sender}"
+        if self.sender is Sender.USER:
+            return head
+        accepted = f" of {self.accepts_seq}" if self.accepts_seq else ""
+        return f"{head} {self.move}{accepted}, '{short(self.content)}'"
 
-class Negotiation(Record):
+
+class Negotiation(Shown):
     """One quote with one supplier, as saved, with all that its later moves depend on."""
 
     id: NegotiationId
@@ -369,6 +383,13 @@ class Negotiation(Record):
     row_hash: str
     created_at: Moment
     ended_at: Moment | None
+
+    def in_short(self) -> str:
+        """Such as `n-b43d7141bfe4c41b active with supplier-1, 3 rounds: parked, no move…`."""
+        parked = f"parked, {short(self.last_error)}" if self.last_error else None
+        why = f": {self.reason or parked}" if self.reason or parked else ""
+        supplier = short(self.supplier_id)
+        return f"{short(self.id)} {self.status} with {supplier}, {self.rounds} rounds{why}"
 
 
 def is_parked(negotiation: Negotiation) -> bool:

@@ -8,15 +8,29 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from factories import NOON, make_config, make_negotiations, make_quote, make_supplier, make_terms
+from factories import (
+    NOON,
+    as_saved,
+    make_config,
+    make_conversation,
+    make_entry,
+    make_negotiations,
+    make_quote,
+    make_supplier,
+    make_terms,
+)
 from pydantic import ValidationError
 
 from storage.mandates import Mandate, limit_keys
 from storage.records import (
     Line,
+    Move,
+    NegotiationStatus,
     Priorities,
     Quote,
+    Reason,
     Rules,
+    Sender,
     Style,
     Supplier,
     SupplierPrivate,
@@ -51,6 +65,67 @@ def test_a_record_is_read_back_from_json_as_it_was(record: Record) -> None:
 
     assert type(record).model_validate(written) == record
     assert type(record).model_validate_json(json.dumps(written)) == record
+
+
+def test_what_a_person_meets_is_short_in_repr_and_print() -> None:
+    quote = make_quote()
+    negotiation = make_negotiations(quote)[0]
+    offer = as_saved(
+        make_entry(make_conversation(), Sender.SUPPLIER, Move.OFFER, content="Take it.")
+    )
+    accept = offer.model_copy(update={"seq": 2, "move": Move.ACCEPT, "accepts_seq": 1})
+
+    for record, shown in (
+        (quote, f"<Quote {quote.id} pending, lines: 1, suppliers: 1>"),
+        (negotiation, f"<Negotiation {negotiation.id} active with supplier-1, 0 rounds>"),
+        (offer, f"<Message {offer.negotiation_id} 1: supplier offer, 'Take it.'>"),
+        (accept, f"<Message {offer.negotiation_id} 2: supplier accept of 1, 'Take it.'>"),
+    ):
+        assert (repr(record), str(record)) == (shown, shown)
+
+
+def test_a_short_form_tells_why_a_negotiation_ended_or_is_parked() -> None:
+    negotiation = make_negotiations(make_quote())[0]
+    parked = negotiation.model_copy(update={"last_error": "no move\nwithin 5 s"})
+    ended = negotiation.model_copy(
+        update={"status": NegotiationStatus.IMPASSE, "reason": Reason.MAX_ROUNDS, "rounds": 10}
+    )
+
+    assert repr(parked).endswith("0 rounds: parked, no move\\nwithin 5 s>")
+    assert repr(ended).endswith(f"{ended.id} impasse with supplier-1, 10 rounds: max_rounds>")
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "\x1b]0;owned\a\x1b[2J",
+        "\u202egnp.exe",
+        "a\r\nb\x9b1A\u2028c\x00",
+        "x" * 10_000,
+        "'><'" * 99,
+    ],
+)
+def test_a_short_form_is_one_short_inert_line_whatever_stands_in_it(hostile: str) -> None:
+    quote = make_quote(notes=hostile[:500]).model_copy(update={"id": hostile})
+    changes: dict[str, Any] = {"id": hostile, "supplier_id": hostile, "last_error": hostile}
+    negotiation = make_negotiations(make_quote())[0].model_copy(update=changes)
+    said = as_saved(make_entry(make_conversation(), Sender.BRAND, content=hostile))
+
+    for record in (quote, negotiation, said.model_copy(update={"negotiation_id": hostile})):
+        assert repr(record).isprintable()
+        assert len(repr(record)) < 800
+
+
+def test_a_short_form_holds_nothing_private() -> None:
+    quote = make_quote(target="5.13", limit="8.37")
+    negotiation = make_negotiations(quote)[0]
+    guidance = as_saved(make_entry(make_conversation(), Sender.USER, None, content="Pay 8.37"))
+
+    assert repr(guidance) == f"<Message {guidance.negotiation_id} 1: user>"
+    for record in (quote, negotiation, guidance):
+        for secret in ("5.13", "8.37", "6.00"):
+            assert secret not in repr(record)
+            assert secret not in str([record])
 
 
 def test_a_record_is_frozen_and_takes_no_unknown_field() -> None:
