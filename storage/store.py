@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ class Store:
         self._clock = clock
         self._database = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S)
         self._receipts = Receipts(self._database)
+        # SQLite looks for the end of another's transaction at growing intervals; a lock just waits
+        self._writing = threading.RLock()
         try:
             _make_owner_only(path)
             # WAL is a change of the file, so a file that is not ours must be found out before
@@ -303,7 +306,7 @@ class Store:
             DatabaseUnavailable: Nothing was saved, and trying again may help.
             RowRefused: Nothing was saved, because a row breaks a rule of its table.
         """
-        with _translated(), self._database.atomic("IMMEDIATE"):
+        with self._writing, _translated(), self._database.atomic("IMMEDIATE"):
             yield
 
     @contextmanager
