@@ -19,6 +19,12 @@ def known(states: Mapping[str, dict[str, Any]], negotiation_id: str) -> dict[str
         raise UnknownRecord("negotiation", negotiation_id) from None
 
 
+def not_before(state: Mapping[str, Any], now: str) -> str:
+    """Now, but never before its last message, whatever the machine's clock does."""
+    before: str = state["last_message_at"] or state["created_at"]
+    return max(now, before)
+
+
 def after(
     state: dict[str, Any], message: Mapping[str, Any], ending: Ending | None
 ) -> dict[str, Any]:

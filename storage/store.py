@@ -57,7 +57,7 @@ from storage.records import (
     write_time,
 )
 from storage.requests import Requests
-from storage.state import after, ended, known, parked
+from storage.state import after, ended, known, not_before, parked
 from storage.statements import (
     INSERT_MESSAGES,
     INSERT_NEGOTIATIONS,
@@ -74,21 +74,13 @@ from storage.statements import (
 )
 from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, terms_to_json, to_row
 
-PRAGMAS = {
-    "journal_mode": "wal",
-    "synchronous": "full",
-    "foreign_keys": 1,
-    "temp_store": "memory",  # what undoes a savepoint needs no file
-}
+# temp_store: what undoes a savepoint needs no file
+PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "temp_store": "memory"}
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for another process's transaction."""
 
 ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
 """What makes two messages with the same seq the same."""
-ENTRY_ENUMS = ("sender", "move", "origin")
-"""What is text in the row."""
-SAVING_ADDS = ("id", "created_at", "hash")
-"""What a message has beyond its entry."""
 
 
 def utc_now() -> datetime:
@@ -386,7 +378,7 @@ class Store:
                 if 0 < entry.seq <= state["message_count"]:
                     answers.append(self._said_before(entry, state))
                     continue
-                row = self._next_row(entry, ending, state, _not_before(state, now))
+                row = self._next_row(entry, ending, state, not_before(state, now))
             except StorageError as error:
                 answers.append(error)
                 continue
@@ -398,7 +390,8 @@ class Store:
                 over.append(after(state, row, ending))
                 closed[state["quote_id"]] = len(answers)
             # vars: to iterate over a record takes longer than to check it
-            message = Message(**vars(entry), **{column: row[column] for column in SAVING_ADDS})
+            added = {column: row[column] for column in ("id", "created_at", "hash")}
+            message = Message(**vars(entry), **added)
             answers.append(Appended(message, False))
         self._save(INSERT_MESSAGES, rows)
         self._save(UPDATE_AFTER_MESSAGE, said)
@@ -421,7 +414,7 @@ class Store:
             NegotiationNotActive: It has ended before.
         """
         state = self._active(negotiation_id)
-        now = _not_before(state, write_time(self._clock()))
+        now = not_before(state, write_time(self._clock()))
         self._save(UPDATE_STATES, [ended(state, ending, now)])
         return self._complete_quote(state["quote_id"], now)
 
@@ -468,7 +461,7 @@ class Store:
         if entry.seq != state["message_count"] + 1:
             raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
         row = dict(vars(entry))
-        for column in ENTRY_ENUMS:
+        for column in ("sender", "move", "origin"):
             # plain text: sqlite3 takes longer to find out that an enum needs no adapter
             row[column] = row[column] and str(row[column])
         row["terms"] = terms_to_json(entry.terms)
@@ -508,12 +501,6 @@ class Store:
             (QuoteRow.id == quote_id) & (QuoteRow.status != QuoteStatus.CANCELLED.value)
         )
         return bool(query.bind(self._database).execute())
-
-
-def _not_before(state: Mapping[str, Any], now: str) -> str:
-    before: str = state["last_message_at"] or state["created_at"]
-    # times never run backwards in a negotiation, whatever the machine's clock does
-    return max(now, before)
 
 
 @contextmanager
