@@ -11,7 +11,9 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from actors.inert import inert
 
 if TYPE_CHECKING:
     from actors.config import Config
@@ -50,8 +52,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         code, lines = explained
         for line in lines:
-            print(f"parley: {line}", file=sys.stderr)
+            print(f"parley: {inert(line)}", file=sys.stderr)
         return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Repeats nothing to the terminal that could steer it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(inert(message))
 
 
 def entry() -> None:
@@ -65,16 +74,16 @@ def _terminate(*_: object) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--database", metavar="FILE", help="the SQLite file (parley.db)")
     shared.add_argument("--config", metavar="FILE", help="the settings (config.toml)")
     shared.add_argument("--json", action="store_true", help="print JSON for programs")
-    engine = argparse.ArgumentParser(add_help=False, parents=[shared])
+    engine = _Parser(add_help=False, parents=[shared])
     engine.add_argument("--log-file", metavar="FILE", help="JSON lines (beside the database)")
     engine.add_argument("--brand", metavar="NAME", help="who speaks for the brand (tactics)")
     engine.add_argument("--suppliers", metavar="NAME", help="who speaks for suppliers (tactics)")
     engine.add_argument("--pace", type=float, default=0.0, metavar="S", help="seconds a message")
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="parley",
         description="Negotiate one quote with many suppliers at the same time.",
         epilog="Without a command: run the sample quote.",
@@ -121,14 +130,13 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     from actors.monitoring.progress import shown
     from actors.monitoring.tables import console, outcome_record, outcomes
-    from actors.quote_request import new_quote, read_quote_request
+    from actors.quote_request import read_quote_request
     from actors.system import NegotiationSystem
     from storage.records import is_parked
-    from storage.store import utc_now
 
     config, database = _config(options)
-    request = read_quote_request(options.quote)
-    new_quote(request, config.suppliers, utc_now)  # mistakes show before anything is made
+    # mistakes show before anything is made
+    request = read_quote_request(options.quote, config.suppliers)
     log_file = options.log_file or _log_beside(database)
     # for programs stdout is the result alone, so what happens meanwhile goes to stderr
     terminal = console(stderr=options.json)
@@ -194,28 +202,25 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    from actors.negotiators.cast import Cast
     from actors.quote_request import new_quote, read_quote_request
     from storage.store import Store, utc_now
 
     config, database = _config(options)
-    quote = new_quote(read_quote_request(options.quote), config.suppliers, utc_now)
-    cast = Cast(config)
-    for supplier in quote.brought:
-        cast.supplier_name(supplier)  # an unknown negotiator must show before it is saved
+    request = read_quote_request(options.quote, config.suppliers)
+    quote = new_quote(request, config.suppliers, utc_now)
     Store(database).add_quote(quote)
     return _noted(options, {"id": quote.id, "status": quote.status}, f"{quote.id} is pending")
 
 
 def _start(options: argparse.Namespace) -> int:
-    store = _store(options)
+    store = _store(options, to_write=True)
     quote = store.start_quote(options.id, automatic=False if options.manual else None)
     record = {"id": quote.id, "status": quote.status}
     return _noted(options, record, f"{quote.id} is set to negotiating", engine_acts=True)
 
 
 def _cancel(options: argparse.Namespace) -> int:
-    quote, active = _store(options).cancel_quote(options.id)
+    quote, active = _store(options, to_write=True).cancel_quote(options.id)
     record = {"id": quote.id, "status": quote.status}
     return _noted(options, record, f"{quote.id} is cancelled", engine_acts=bool(active))
 
@@ -241,7 +246,7 @@ def _receive(options: argparse.Namespace, text: str | None = None, **guidance: A
 
     of_quote = options.id.startswith("q-")
     addressee = {"quote_id" if of_quote else "negotiation_id": options.id}
-    _, received = receive(_store(options), text, **addressee, **guidance)
+    _, received = receive(_store(options, to_write=True), text, **addressee, **guidance)
     records = [one.model_dump(mode="json", include=RECEIPT) for one in received]
     lines = "\n".join(f"{one.id} is received for {one.negotiation_id}" for one in received)
     return _noted(options, records if of_quote else records[0], lines, engine_acts=True)
@@ -336,26 +341,24 @@ def _show(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _store(options: argparse.Namespace) -> Any:
-    from storage.errors import DatabaseUnusable
+def _store(options: argparse.Namespace, *, to_write: bool = False) -> Any:
     from storage.store import Store
 
     _, database = _config(options)
-    if not database.exists():
-        raise DatabaseUnusable(f"there is no database {database}: `run` makes one")
-    return Store(database)
+    store = Store(database, read_only=True)  # one that is missing is not made by asking for it
+    return Store(database) if to_write else store
 
 
 def _config(options: argparse.Namespace) -> tuple[Config, Path]:
     from actors.config import load_config
 
     config = load_config(options.config)
-    return config, Path(options.database or config.database)
+    return config, config.database if options.database is None else Path(options.database)
 
 
 def _log_beside(database: Path) -> Path:
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return database.with_name(f"{database.stem}.{now}-{os.getpid()}.jsonl")
+    return database.parent / f"{database.stem}.{now}-{os.getpid()}.jsonl"
 
 
 def _command(database: Path) -> str:
@@ -379,8 +382,11 @@ def _explained(error: Exception) -> tuple[int, Sequence[str]] | None:
     match error:
         case InputError():
             return WRONG_USE, error.mistakes
-        case StorageError() | OSError():
+        case StorageError():
             return WRONG_USE, [str(error)]
+        case OSError():
+            named = error.filename and error.strerror
+            return WRONG_USE, [f"{error.filename}: {error.strerror}" if named else str(error)]
         case SystemHalted():
             return NOT_DONE, [str(error)]
         case _:

@@ -2,88 +2,139 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 
 from actors import defaults
+from actors.environment import read_environment
 from actors.errors import ConfigError, InputError
-from storage.money import DECIMALS
-from storage.records import Rules, Supplier
+from actors.negotiators.names import known_negotiator
+from storage.mistakes import FieldPath, Mistakes, mistakes_in
+from storage.records import Line, Rules, Supplier
 from storage.terms.kind import Record
 
 FILE_NAME = "config.toml"
+ENVIRONMENT = "environment"
+LONGEST_KEY_SHOWN = 60
+"""Characters after which a key is cut in a message about it."""
+
+Negotiator = Annotated[str, AfterValidator(known_negotiator)]
+
+
+def _spoken_for(supplier: Supplier) -> Supplier:
+    mistakes = Mistakes()
+    with mistakes.at("private", "negotiator"):
+        if supplier.private.negotiator is not None:
+            known_negotiator(supplier.private.negotiator)
+    mistakes.raise_any()
+    return supplier
+
+
+def distinct(model: type[Supplier] | type[Line]) -> WrapValidator:
+    """Has a list of such records refused when two have the same id, whatever else is wrong."""
+
+    def read(raw: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        mistakes = Mistakes()
+        with mistakes.at(model=model):
+            records = handler(raw)
+        seen: set[str] = set()
+        for place, record_id in ids_in(raw).items():
+            if record_id in seen:
+                mistakes.add("is another one's too: give each an id of its own", place, "id")
+            seen.add(record_id)
+        mistakes.raise_any()
+        return records
+
+    return WrapValidator(read)
+
+
+def ids_in(raw: object) -> dict[int, str]:
+    """The ids in a list of records that may not be read yet, by their places in it."""
+    ids: dict[int, str] = {}
+    for place, item in enumerate(raw if isinstance(raw, list | tuple) else ()):
+        record_id = item.get("id") if isinstance(item, Mapping) else getattr(item, "id", None)
+        if isinstance(record_id, str):
+            ids[place] = record_id
+    return ids
+
+
+Suppliers = Annotated[
+    tuple[Annotated[Supplier, AfterValidator(_spoken_for)], ...], distinct(Supplier)
+]
+"""With different ids, and negotiators that there are."""
 
 
 class Negotiators(Record):
     """Who decides what is said, by the catalog's names."""
 
-    brand: str = "tactics"
-    suppliers: str = "tactics"
+    brand: Negotiator = "tactics"
+    suppliers: Negotiator = "tactics"
 
 
-class Config(BaseSettings):
-    """Every setting; `PARLEY_…` in the environment goes before the file."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="PARLEY_", env_nested_delimiter="__", frozen=True, extra="forbid"
-    )
+class Config(Record):
+    """Every setting."""
 
     database: Path = Path("parley.db")
     negotiators: Negotiators = Negotiators()
     rules: Rules = Rules()
-    suppliers: tuple[Supplier, ...] = ()
+    suppliers: Suppliers = ()
 
+    @field_validator("database")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment, then what the file says."""
-        return env_settings, init_settings
+    def _names_a_file(cls, database: Path) -> Path:
+        if not database.name or "\0" in str(database):
+            raise ValueError("is no file: name one, such as parley.db")
+        return database
 
     @field_validator("suppliers", mode="before")
     @classmethod
     def _default_suppliers(cls, raw: Any) -> Any:
-        return raw or defaults.SUPPLIERS
-
-    @field_validator("suppliers")
-    @classmethod
-    def _known_and_distinct(cls, suppliers: tuple[Supplier, ...]) -> tuple[Supplier, ...]:
-        ids = [supplier.id for supplier in suppliers]
-        if len(set(ids)) < len(ids):
-            raise ValueError("two suppliers have the same id")
-        for supplier in suppliers:
-            if supplier.currency not in DECIMALS:
-                raise ValueError(f"{supplier.id}: unknown currency {supplier.currency!r}")
-        return suppliers
+        return defaults.SUPPLIERS if raw in ((), []) else raw
 
 
 def load_config(path: Path | str | None = None) -> Config:
-    """Load the config.
+    """Load the config; `PARLEY_…` in the environment goes before the file.
 
     Args:
         path: The file. None takes `config.toml` in the working folder, else the one beside
             `main.py`, else the defaults alone.
 
     Raises:
-        ConfigError: The file is missing, no TOML, or has mistakes.
+        ConfigError: The file is missing, no TOML, or has mistakes, or the environment has; all
+            are listed.
     """
     chosen = _find() if path is None else Path(path)
-    fields = read_toml(chosen, ConfigError) if chosen else {}
+    lines: list[str] = []
+    fields: dict[str, Any] = {}
+    try:
+        fields = read_toml(chosen, ConfigError) if chosen else {}
+    except ConfigError as error:
+        lines += error.mistakes
+    unset = Mistakes()
+    environment = read_environment(os.environ, Config, unset)
+    lines += [line_of(ENVIRONMENT, field, words) for field, words in unset.found]
     try:
         # validated with the rest, so that the defaults pass the same checks as a file
-        return Config(**{"suppliers": (), **fields})
+        config = Config.model_validate({"suppliers": (), **environment.over(fields)})
     except ValidationError as error:
-        raise ConfigError(mistakes_of(error, str(chosen or "the environment"))) from None
+        for field, words in mistakes_in(error, Config):
+            variable = environment.named(field)
+            source = str(chosen) if variable is None else ENVIRONMENT
+            lines.append(line_of(source, variable or field, words))
+    if lines:
+        raise ConfigError(lines)
+    return config
 
 
 def read_toml(path: Path, error_type: type[InputError]) -> dict[str, Any]:
@@ -92,23 +143,21 @@ def read_toml(path: Path, error_type: type[InputError]) -> dict[str, Any]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except OSError as error:
-        raise error_type([f"can't read {path}: {error.strerror}"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise error_type([f"{path} is not valid TOML: {error}"]) from None
+        raise error_type([f"{path}: can't be read: {error.strerror}"]) from None
+    except ValueError as error:
+        raise error_type([f"{path}: is not valid TOML: {error}"]) from None
+    except RecursionError:
+        raise error_type([f"{path}: is not valid TOML: too many brackets in brackets"]) from None
 
 
-def mistakes_of(error: ValidationError, source: str) -> list[str]:
-    """One line per mistake: the source, the field, what is wrong."""
-    return [f"{source}: {_field(mistake)}{mistake['msg']}" for mistake in _each(error)]
+def line_of(source: str, path: FieldPath, words: str) -> str:
+    """A mistake as a person reads it: the source, the field, what is wrong and what to do."""
+    field = ".".join(_shown(str(part)) for part in path)
+    return ": ".join(part for part in (source, field, words) if part)
 
 
-def _each(error: ValidationError) -> list[Mapping[str, Any]]:
-    return [dict(mistake) for mistake in error.errors(include_url=False, include_input=False)]
-
-
-def _field(mistake: Mapping[str, Any]) -> str:
-    path = ".".join(str(part) for part in mistake["loc"])
-    return f"{path}: " if path else ""
+def _shown(key: str) -> str:
+    return key if len(key) <= LONGEST_KEY_SHOWN else f"{key[:LONGEST_KEY_SHOWN]}…"
 
 
 def _find() -> Path | None:

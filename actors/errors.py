@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from actors.inert import inert
+
 
 class ParleyError(Exception):
     """The root of our own errors."""
@@ -24,9 +26,9 @@ class InputError(ParleyError):
     """Something that a person wrote can't be used; nothing was changed."""
 
     def __init__(self, mistakes: Sequence[str]) -> None:
-        super().__init__("\n".join(mistakes))
-        self.mistakes = tuple(mistakes)
-        """One line each: the field, what is wrong, what to do."""
+        self.mistakes = tuple(map(inert, mistakes))
+        super().__init__("\n".join(self.mistakes))
+        """One line each: the source, the field, what is wrong, what to do; harmless to print."""
 
 
 class ConfigError(InputError):

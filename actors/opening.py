@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime
 
-from actors.config import Config
+from actors.config import Config, line_of
 from actors.errors import QuoteError
 from actors.quote_request import supplier_mistakes
 from storage.records import (
@@ -36,9 +36,9 @@ def open_negotiations(
         QuoteError: The config has changed, and a supplier can't be asked for this any more.
     """
     known = {supplier.id: supplier for supplier in (*config.suppliers, *quote.brought)}
-    mistakes = list(supplier_mistakes(quote, quote.suppliers, known))
+    mistakes = supplier_mistakes(quote.suppliers, known, quote.lines, quote.currency)
     if mistakes:
-        raise QuoteError(mistakes)
+        raise QuoteError([line_of(quote.id, ("suppliers",), words) for words in mistakes])
     suppliers = [known[supplier_id] for supplier_id in quote.suppliers]
     return [
         Negotiation(

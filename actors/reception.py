@@ -9,9 +9,11 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
+from actors.config import line_of
 from actors.errors import InterventionError
-from actors.mechanism.guidance import mistakes_in
+from actors.mechanism.guidance import intervention_mistakes
 from storage.interventions import Action, Intervention, InterventionId, InterventionStatus
+from storage.mistakes import mistakes_in
 from storage.records import (
     Negotiation,
     NegotiationId,
@@ -21,7 +23,6 @@ from storage.records import (
     QuoteId,
 )
 from storage.store import Store, utc_now
-from storage.terms.kind import first_mistake
 
 PRIORITIES = tuple(Priorities.model_fields)
 
@@ -66,9 +67,10 @@ def receive(
     try:
         made = [_received(negotiation.id, content) for negotiation in negotiations]
     except ValidationError as error:
-        raise InterventionError([first_mistake(error)]) from None
+        found = mistakes_in(error, Intervention)
+        raise InterventionError([line_of("intervention", *each) for each in found]) from None
     # all negotiations of a quote have the same request, so the same mistakes
-    mistakes = mistakes_in(made[0], negotiations[0].mandate, quote.request)
+    mistakes = intervention_mistakes(made[0], negotiations[0].mandate, quote.request)
     if mistakes:
         raise InterventionError(mistakes)
     return quote.id, store.add_interventions(made, all_or_nothing=quote_id is None)
@@ -136,7 +138,8 @@ def _priorities(raw: object) -> Priorities | None:
     try:
         return Priorities.model_validate(dict(raw))
     except ValidationError as error:
-        raise ValueError(first_mistake(error)) from None
+        words = (line_of("", *each) for each in mistakes_in(error, Priorities))
+        raise ValueError("; ".join(words)) from None
 
 
 def _plain(value: Any) -> JsonValue:

@@ -16,7 +16,7 @@ import pykka
 from actors.agents import BrandAgent, SupplierAgent
 from actors.config import Config, load_config
 from actors.coordinator import Coordinator, Guardian
-from actors.errors import InterventionError, NothingToContinue, SystemStopped
+from actors.errors import ConfigError, InterventionError, NothingToContinue, SystemStopped
 from actors.events import (
     EventStream,
     QuoteCreated,
@@ -38,6 +38,7 @@ from actors.persistence import Persistence
 from actors.quote_request import QuoteRequest, new_quote, read_quote_request
 from actors.reception import receive
 from actors.runtime import LoopThread
+from storage.database import why_not_writable
 from storage.errors import NegotiationNotActive
 from storage.interventions import Intervention, InterventionId
 from storage.ledger import Ledger
@@ -120,19 +121,21 @@ class NegotiationSystem:
             pace_s: Seconds that offline negotiators take for a message.
 
         Raises:
-            ConfigError: The config, or a negotiator's name, has mistakes.
+            ConfigError: The config, or a negotiator's name, has mistakes, or there can't be a log.
             EngineRunning: Another system runs on the database, here or in another process.
             DatabaseUnusable: The database can't be opened, or is not ours.
             OSError: The log can't be opened.
         """
         chosen = config if isinstance(config, Config) else load_config(config)
         cast = Cast(chosen, brand=brand, suppliers=suppliers, pace_s=pace_s)
-        file = Path(database or chosen.database)
+        file = chosen.database if database is None else Path(database)
+        # a log that can't be must show before a database is made
+        log = None if log_file is None else Path(log_file)
+        if log and not why_not_writable(file) and (reason := why_not_writable(log)):
+            raise ConfigError([f"{log}: {reason}"])
         lock = EngineLock(file)
         try:
-            store = Ledger(file)
-            events = EventStream(Path(log_file) if log_file is not None else None)
-            return cls(chosen, store, cast, events, lock)
+            return cls(chosen, Ledger(file), cast, EventStream(log), lock)
         except BaseException:
             lock.close()
             raise
@@ -163,7 +166,8 @@ class NegotiationSystem:
             QuoteError: It has mistakes; all are listed, and nothing was saved.
             ConfigError: A supplier that it brings names an unknown negotiator.
         """
-        made = new_quote(read_quote_request(quote), self._config.suppliers, utc_now)
+        configured = self._config.suppliers
+        made = new_quote(read_quote_request(quote, configured), configured, utc_now)
         for supplier in made.brought:
             self._cast.supplier_name(supplier)  # an unknown negotiator must show before it is saved
         self._store.add_quote(made)

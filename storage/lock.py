@@ -19,6 +19,7 @@ from pathlib import Path
 import portalocker
 from portalocker import LockFlags
 
+from storage.database import why_not_writable
 from storage.errors import DatabaseUnusable, EngineRunning
 
 PATIENCE_S = 0.5
@@ -50,9 +51,11 @@ class EngineLock:
 
         Raises:
             EngineRunning: Another engine has it, in this process or in another.
-            DatabaseUnusable: There can be no lock file beside the database.
+            DatabaseUnusable: There can be no database there, or no lock file beside it.
         """
         self._descriptor: int | None = None
+        if reason := why_not_writable(database):
+            raise DatabaseUnusable(f"{database}: {reason}")
         try:
             with _translated(database):
                 self._path = lock_file(database)

@@ -9,9 +9,10 @@ from typing import Annotated, Any, NewType, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, Field, model_serializer, model_validator
 
+from storage.mistakes import Mistakes, unknown_key
 from storage.money import Amount
 from storage.terms.kind import Record, Side, TermBrief
-from storage.terms.kinds import KINDS, kind_of
+from storage.terms.kinds import KINDS
 
 LineId = NewType("LineId", str)
 """Text from the quote, unique in it, such as `bottle`."""
@@ -33,9 +34,9 @@ class PriceRange(Record):
     def check(self, side: Side) -> None:
         """Raise ValueError when the limit lies on the wrong side of the target."""
         if side is Side.BRAND and self.limit < self.target:
-            raise ValueError(f"the limit {self.limit} must not be below the target {self.target}")
+            raise ValueError("the limit must not be below the target")
         if side is Side.SUPPLIER and self.limit > self.target:
-            raise ValueError(f"the floor {self.limit} is above the list price {self.target}")
+            raise ValueError("the floor must not be above the list price")
 
     def allows(self, price: Decimal, side: Side) -> bool:
         """Whether a price keeps the side's hard limit."""
@@ -61,18 +62,11 @@ class Mandate(Record):
     @model_validator(mode="before")
     @classmethod
     def _read_keys(cls, raw: Any) -> Any:
-        if not isinstance(raw, Mapping) or set(raw) == {"prices", "terms"}:
+        if not isinstance(raw, Mapping) or is_read(raw):
             return raw
-        prices: dict[str, Any] = {}
-        terms: dict[str, Any] = {}
-        for key, value in raw.items():
-            line_id, _, last = str(key).rpartition(".")
-            if last == UNIT_PRICE:
-                prices[line_id] = value
-            elif key in {kind.key for kind in KINDS}:
-                terms[key] = read_brief(key, value)
-            else:
-                raise ValueError(f"unknown key {key!r}: write {', '.join(limit_keys())}")
+        mistakes = Mistakes()
+        prices, terms = read_limits(raw, mistakes)
+        mistakes.raise_any()
         return {"prices": prices, "terms": terms}
 
     @model_serializer(mode="plain")
@@ -83,23 +77,41 @@ class Mandate(Record):
         }
         return prices | {k.key: k.write_brief(self.terms[k.key]) for k in KINDS}
 
-    @model_validator(mode="after")
-    def _complete(self) -> Mandate:
-        missing = [k.key for k in KINDS if not isinstance(self.terms.get(k.key), k.brief_type)]
-        if missing:
-            raise ValueError(f"it says nothing about {', '.join(missing)}")
-        return self
-
 
 def limit_keys() -> list[str]:
     """How limits are named, for error messages."""
     return [f"<line id>.{UNIT_PRICE}", *(kind.key for kind in KINDS)]
 
 
-def read_brief(key: str, raw: object) -> TermBrief:
-    """Read a brief by the name of its kind, or raise ValueError that begins with the name."""
-    try:
-        brief: TermBrief = kind_of(key).read_brief(raw)
-    except ValueError as error:
-        raise ValueError(f"{key}: {error}") from None
-    return brief
+def is_read(raw: Mapping[str, Any]) -> bool:
+    """Whether the kinds of terms in it are briefs already, and not yet what a person writes."""
+    terms = raw.get("terms")
+    return isinstance(terms, Mapping) and {key: type(brief) for key, brief in terms.items()} == {
+        kind.key: kind.brief_type for kind in KINDS
+    }
+
+
+def read_limits(
+    raw: Mapping[str, Any], mistakes: Mistakes
+) -> tuple[dict[LineId, PriceRange], dict[str, TermBrief]]:
+    """Read what can be read of a mandate, by line and by kind, and note what is wrong."""
+    prices: dict[LineId, PriceRange] = {}
+    for key, value in raw.items():
+        line_id, _, last = str(key).rpartition(".")
+        if last == UNIT_PRICE:
+            with mistakes.at(key, model=PriceRange):
+                prices[LineId(line_id)] = PriceRange.model_validate(value)
+        elif key not in {kind.key for kind in KINDS}:
+            mistakes.add(unknown_key(key, limit_keys()), key)
+    return prices, read_terms(raw, mistakes)
+
+
+def read_terms(raw: Mapping[str, Any], mistakes: Mistakes) -> dict[str, TermBrief]:
+    """Read a brief of each kind of term, and note what is wrong or missing."""
+    terms: dict[str, TermBrief] = {}
+    for kind in KINDS:
+        with mistakes.at(kind.key, model=kind.brief_type):
+            if kind.key not in raw:
+                raise ValueError("is missing: add it")
+            terms[kind.key] = kind.read_brief(raw[kind.key])
+    return terms

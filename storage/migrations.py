@@ -5,6 +5,8 @@ A step that was released is never changed; what comes later is a further step.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from peewee import SqliteDatabase
 
 from storage.errors import DatabaseUnusable
@@ -129,7 +131,7 @@ def version(database: SqliteDatabase) -> int:
     return int(database.pragma("user_version"))
 
 
-def check(database: SqliteDatabase) -> None:
+def check(database: SqliteDatabase, path: Path) -> None:
     """Make sure that the file is empty or ours, without writing to it.
 
     Raises:
@@ -137,11 +139,23 @@ def check(database: SqliteDatabase) -> None:
     """
     tables = database.get_tables()
     if tables and int(database.pragma("application_id")) != APPLICATION_ID:
-        raise DatabaseUnusable(f"{database.database} is a database of another program")
+        raise DatabaseUnusable(f"{path}: is a database of another program: name another file")
     if version(database) > len(STEPS):
         raise DatabaseUnusable(
-            f"{database.database} was written by a newer version "
+            f"{path}: was written by a newer version "
             f"(schema {version(database)}, this one knows {len(STEPS)}): update this program"
+        )
+
+
+def check_is_newest(database: SqliteDatabase, path: Path) -> None:
+    """Make sure that a checked database can be read as it is.
+
+    Raises:
+        DatabaseUnusable: Steps are missing, and who only reads runs none.
+    """
+    if version(database) < len(STEPS):
+        raise DatabaseUnusable(
+            f"{path}: is empty or was written by an older version: `run` brings it up to date"
         )
 
 

@@ -6,7 +6,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 TWO_DECIMALS = """AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BRL BSD BTN
 BWP BYN BZD CAD CDF CHF CNY COP CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS
@@ -44,9 +44,10 @@ def read_amount(raw: object) -> Decimal:
         # written out, a number such as 1E+999999999 would fill the memory
         raw = format(raw, "f") if raw.is_finite() and abs(raw.adjusted()) < 20 else str(raw)
     elif isinstance(raw, int) and not isinstance(raw, bool):
-        raw = str(raw)
+        # Python refuses to write out thousands of digits
+        raw = str(raw) if raw.bit_length() < 64 else ""
     if not isinstance(raw, str) or not _PLAIN_NUMBER.fullmatch(raw):
-        raise ValueError(f'expected a plain number as text, such as "6.40", not {str(raw)[:40]!r}')
+        raise ValueError('expected a plain number as text, such as "6.40"')
     return Decimal(raw)
 
 
@@ -54,6 +55,17 @@ Amount = Annotated[
     Decimal, BeforeValidator(read_amount), PlainSerializer(str, return_type=str, when_used="json")
 ]
 """A Decimal that is read strictly and written as text."""
+
+
+def known_currency(code: str) -> str:
+    """The code of a currency, or ValueError when there is no such currency."""
+    if code not in DECIMALS:
+        raise ValueError("unknown currency: write a code such as USD")
+    return code
+
+
+Currency = Annotated[str, AfterValidator(known_currency)]
+"""A code such as `USD`."""
 
 
 def tick(currency: str) -> Decimal:
@@ -69,7 +81,8 @@ def in_currency(amount: Decimal, currency: str) -> Decimal:
     """
     exact = amount.quantize(TICKS[currency])
     if exact != amount:
-        raise ValueError(f"{amount} has more than the {DECIMALS[currency]} decimals of {currency}")
+        most = DECIMALS[currency]
+        raise ValueError(f"has more than the {most} decimals of {currency}")
     return exact
 
 

@@ -7,18 +7,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, NewType, Self
 
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PlainSerializer,
     model_serializer,
     model_validator,
 )
 
-from storage.mandates import LineId, Mandate, PriceRange, read_brief
-from storage.money import Amount, rounded
+from storage.mandates import LineId, Mandate, PriceRange, is_read, read_terms
+from storage.mistakes import Mistakes, unknown_key
+from storage.money import Amount, Currency, rounded
 from storage.shown import Shown, short
 from storage.terms.kind import Record, Side, TermBrief, TermValue
 from storage.terms.kinds import KINDS
@@ -121,7 +124,7 @@ class Priorities(Record):
     def _sum_to_100(self) -> Priorities:
         total = self.quality + self.cost + self.lead_time + self.payment_terms
         if total != 100:
-            raise ValueError(f"the four priorities must sum to 100, not {total}")
+            raise ValueError(f"the four sum to {total}: write whole numbers that sum to 100")
         return self
 
 
@@ -198,37 +201,41 @@ class SupplierProfile(Record):
     about: str = Field(default="", max_length=500)
 
 
+def _floor_at_or_below_list(prices: PriceRange) -> PriceRange:
+    prices.check(Side.SUPPLIER)
+    return prices
+
+
 class SupplierPrivate(Record):
     """What only the supplier's own agent sees."""
 
-    prices: dict[str, PriceRange]
+    prices: dict[str, Annotated[PriceRange, AfterValidator(_floor_at_or_below_list)]]
     """By product: list and floor price."""
     terms: dict[str, TermBrief]
     style: Style = Style()
     negotiator: str | None = None
     """Who speaks for this supplier, by name; None takes the config's choice for suppliers."""
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _read_keys(cls, raw: Any) -> Any:
-        if not isinstance(raw, Mapping) or "terms" in raw:
-            return raw
-        rest = dict(raw)
-        briefs = {k.key: read_brief(k.key, rest.pop(k.key)) for k in KINDS if k.key in rest}
-        return rest | {"terms": briefs}
-
-    @model_validator(mode="after")
-    def _complete(self) -> SupplierPrivate:
-        for product, prices in self.prices.items():
-            try:
-                prices.check(Side.SUPPLIER)
-            except ValueError as error:
-                raise ValueError(f"prices.{product}: {error}") from None
+    def _read_keys(cls, raw: Any, read: ModelWrapValidatorHandler[Self]) -> Self:
+        if not isinstance(raw, Mapping) or is_read(raw):
+            return read(raw)
+        mistakes = Mistakes()
+        terms = read_terms(raw, mistakes)
         for kind in KINDS:
-            if not isinstance(self.terms.get(kind.key), kind.brief_type):
-                raise ValueError(f"it says nothing about {kind.key}")
-            kind.check_brief(self.terms[kind.key], Side.SUPPLIER)
-        return self
+            if kind.key in terms:
+                with mistakes.at(kind.key):
+                    kind.check_brief(terms[kind.key], Side.SUPPLIER)
+        fields = [name for name in cls.model_fields if name != "terms"]
+        known = [*fields, *(kind.key for kind in KINDS)]
+        for key in raw:
+            if key not in known:
+                mistakes.add(unknown_key(key, known), key)
+        with mistakes.at(model=cls):
+            made = read({**{name: raw[name] for name in fields if name in raw}, "terms": terms})
+        mistakes.raise_any()
+        return made
 
     @model_serializer(mode="plain")
     def _write_keys(self) -> dict[str, Any]:
@@ -241,7 +248,7 @@ class SupplierPrivate(Record):
 class Supplier(SupplierProfile):
     """Who is asked: a public profile, and a private side."""
 
-    currency: str
+    currency: Currency
     """Of its prices; a quote in another one can't ask it."""
     private: SupplierPrivate
 

@@ -6,7 +6,6 @@ messages is called by one thread only, inside `transaction()`, each change insid
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,12 +17,10 @@ from typing import Any
 
 import orjson
 import peewee
-from peewee import SqliteDatabase
 
-from storage import migrations
+from storage.database import open_to_read, open_to_write, readable
 from storage.errors import (
     DatabaseUnavailable,
-    DatabaseUnusable,
     NegotiationNotActive,
     QuoteEnded,
     QuoteNotPending,
@@ -74,11 +71,6 @@ from storage.statements import (
 )
 from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, terms_to_json, to_row
 
-# temp_store: what undoes a savepoint needs no file
-PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "temp_store": "memory"}
-BUSY_TIMEOUT_S = 5.0
-"""How long a statement waits for another process's transaction."""
-
 ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
 """What makes two messages with the same seq the same."""
 
@@ -109,31 +101,25 @@ class Loaded:
 class Store:
     """A database that is open, checked and at the newest version."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, path: Path, *, clock: Callable[[], datetime] = utc_now, read_only: bool = False
+    ) -> None:
         """Open the database, and make it if there is none.
 
         Args:
             path: The SQLite file; its folder must exist. Only its owner may read it.
             clock: Tells the time of messages, in UTC.
+            read_only: Nothing is made or changed; the file may be one that may not be written.
 
         Raises:
             DatabaseUnusable: The file is not ours, newer than us, or can't be opened.
         """
         self.path = path
         self._clock = clock
-        self._database = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S)
+        self._database = open_to_read(path) if read_only else open_to_write(path)
         self._receipts = Receipts(self._database)
         # SQLite looks for the end of another's transaction at growing intervals; a lock just waits
         self._writing = threading.RLock()
-        try:
-            _make_owner_only(path)
-            # WAL is a change of the file, so a file that is not ours must be found out before
-            with SqliteDatabase(str(path), timeout=BUSY_TIMEOUT_S) as plain:
-                migrations.check(plain)
-            with self.connection():
-                migrations.migrate(self._database)
-        except (OSError, peewee.DatabaseError) as error:
-            raise DatabaseUnusable(f"can't use {path} as the database: {error}") from error
 
     # Reading
 
@@ -171,7 +157,7 @@ class Store:
 
     def load(self, negotiation_id: NegotiationId) -> Loaded:
         """All of a negotiation, as of one instant."""
-        with self.connection(), self._database.atomic():
+        with readable(self.path), self.connection(), self._database.atomic():
             negotiation = self.negotiation(negotiation_id)
             quote = self.quote(negotiation.quote_id)
             messages = tuple(self.messages(negotiation_id))
@@ -219,7 +205,7 @@ class Store:
 
     def add_quote(self, quote: Quote) -> None:
         """Save a new quote, from any thread."""
-        with self.connection(), self.transaction():
+        with readable(self.path), self.connection(), self.transaction():
             QuoteRow.insert(to_row(quote)).bind(self._database).execute()
 
     def add_interventions(
@@ -430,7 +416,7 @@ class Store:
     # How
 
     def _rows(self, query: Any) -> list[Any]:
-        with self.connection():
+        with readable(self.path), self.connection():
             return list(query.bind(self._database).dicts())
 
     def _run(self, sql: str, *values: Any) -> Any:
@@ -511,8 +497,3 @@ def _translated() -> Iterator[None]:
         raise DatabaseUnavailable(str(error)) from error
     except (sqlite3.IntegrityError, peewee.IntegrityError) as error:
         raise RowRefused(str(error)) from error
-
-
-def _make_owner_only(path: Path) -> None:
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

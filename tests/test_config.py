@@ -73,9 +73,9 @@ def test_the_environment_goes_before_the_file(
 
 
 def test_the_environment_alone_is_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PARLEY_NEGOTIATORS__BRAND", "narrated")
+    monkeypatch.setenv("PARLEY_RULES__MAX_ROUNDS", "7")
 
-    assert load_config().negotiators.brand == "narrated"
+    assert load_config().rules.max_rounds == 7
 
 
 def test_a_config_is_frozen() -> None:
@@ -141,8 +141,8 @@ def test_all_mistakes_are_listed_each_with_file_and_field(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "mistake"),
     [
-        ({"currency": "XXX"}, "suppliers: .*supplier-1: unknown currency 'XXX'"),
-        ({}, "suppliers: .*two suppliers have the same id"),
+        ({"currency": "XXX"}, r"PARLEY_SUPPLIERS\.0\.currency: unknown currency: write a code"),
+        ({}, r"PARLEY_SUPPLIERS\.1\.id: is another one's too: give each an id of its own"),
     ],
 )
 def test_suppliers_have_different_ids_and_known_currencies(
@@ -161,7 +161,7 @@ def test_a_mistake_in_the_environment_is_named_with_its_field(
 ) -> None:
     monkeypatch.setenv("PARLEY_RULES__MAX_ROUNDS", "many")
 
-    with pytest.raises(ConfigError, match=r"rules\.max_rounds: "):
+    with pytest.raises(ConfigError, match=r"^environment: PARLEY_RULES__MAX_ROUNDS: expected a"):
         load_config()
 
 
@@ -170,12 +170,45 @@ def test_a_file_that_is_no_toml_is_refused_in_one_line(folder: Path, content: by
     path = folder / "config.toml"
     path.write_bytes(content)
 
-    with pytest.raises(ConfigError, match=r"config\.toml is not valid TOML") as raised:
+    with pytest.raises(ConfigError, match=r"config\.toml: is not valid TOML") as raised:
         load_config()
 
     assert len(raised.value.mistakes) == 1
 
 
 def test_a_file_that_is_not_there_is_refused(folder: Path) -> None:
-    with pytest.raises(ConfigError, match=r"can't read .*none\.toml: No such file"):
+    with pytest.raises(ConfigError, match=r"none\.toml: can't be read: No such file"):
         load_config(folder / "none.toml")
+
+
+@pytest.mark.parametrize("database", ["", ".", "/", "a\\u0000b"])
+def test_a_database_that_names_no_file_is_refused(folder: Path, database: str) -> None:
+    path = written(folder, f'database = "{database}"\n')
+
+    with pytest.raises(ConfigError) as raised:
+        load_config(path)
+
+    assert raised.value.mistakes == (f"{path}: database: is no file: name one, such as parley.db",)
+
+
+def test_the_environment_is_read_though_the_file_is_no_toml(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLEY_RULES__MAX_ROUNDS", "many")
+
+    with pytest.raises(ConfigError) as raised:
+        load_config(written(folder, "rules = ["))
+
+    assert [mistake.split(": ")[1] for mistake in raised.value.mistakes] == [
+        *("is not valid TOML", "PARLEY_RULES__MAX_ROUNDS")
+    ]
+
+
+def test_a_file_name_steers_no_terminal(folder: Path) -> None:
+    path = written(folder, "speed = 9\n", "\x1b[2J\u202e.toml")
+
+    with pytest.raises(ConfigError) as raised:
+        load_config(path)
+
+    (mistake,) = raised.value.mistakes
+    assert "\\x1b[2J\\u202e.toml: speed: unknown key" in mistake

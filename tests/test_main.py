@@ -139,10 +139,20 @@ def test_a_parked_negotiation_makes_it_exit_1(tmp_path: Path) -> None:
     [
         (["show", "q-0"], "no quote 'q-0'"),
         (["show", "n-0"], "no negotiation 'n-0'"),
-        (["run", "missing.toml"], "can't read missing.toml"),
-        (["run", "--config", "missing.toml"], "can't read missing.toml"),
-        (["run", "--brand", "oracle"], "negotiator 'oracle' is unknown"),
-        (["run", "--database", "no/such/folder.db"], "can't use no/such/folder.db"),
+        (["run", "missing.toml"], "missing.toml: can't be read: No such file"),
+        (["run", "--config", "missing.toml"], "missing.toml: can't be read: No"),
+        (["run", "--brand", "oracle"], "'oracle': unknown negotiator: choose tactics"),
+        (
+            ["run", "--database", "no/such/folder.db"],
+            "no/such/folder.db: there is no folder no/such",
+        ),
+        (["run", "--database", "."], ".: is a folder: name another file"),
+        (["run", "--database", ""], ".: is a folder: name another file"),
+        (["list", "--database", "parley.db/x"], "there is no such database"),
+        (["run", "--database", "x.db", "--log-file", "no/x"], "no/x: there is no folder no"),
+        (["run", "--database", "x.db", "--log-file", "."], ".: is a folder: name another file"),
+        (["show", "\x1b[2J"], r"no quote '\x1b[2J'"),
+        (["list", "--\x1b[2J"], r"unrecognized arguments: --\x1b[2J"),
         (["dance"], "invalid choice"),
     ],
 )
@@ -158,11 +168,25 @@ def test_wrong_use_is_one_clear_line_and_exit_2(
     assert {path.name for path in sample.iterdir()} == before
 
 
+def test_every_mistake_of_the_environment_is_a_line_and_nothing_is_written(
+    tmp_path: Path,
+) -> None:
+    ran = parley(tmp_path, "run", PARLEY_FOO="s3cret", PARLEY_RULES__MAX_ROUNDS="s3cret")
+
+    assert ran.returncode == 2
+    assert [line.split(": ")[:3] for line in ran.stderr.splitlines()] == [
+        ["parley", "environment", "PARLEY_FOO"],
+        ["parley", "environment", "PARLEY_RULES__MAX_ROUNDS"],
+    ]
+    assert "s3cret" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_list_without_a_database_says_so_and_makes_none(tmp_path: Path) -> None:
     ran = parley(tmp_path, "list")
 
     assert ran.returncode == 2
-    assert "no database parley.db" in ran.stderr
+    assert "parley.db: there is no such database: `run` makes one" in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -122,15 +122,16 @@ def test_a_file_that_is_no_database_is_refused_and_stays_as_it_was(tmp_path: Pat
     (tmp_path / "notes.txt").write_text("Dear diary, " * 100)
     before = fingerprint(tmp_path)
 
-    with pytest.raises(DatabaseUnusable, match=r"can't use .*notes\.txt"):
+    with pytest.raises(DatabaseUnusable, match=r"notes\.txt: is no database: name another file"):
         Store(tmp_path / "notes.txt")
 
     assert fingerprint(tmp_path) == before
 
 
 def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path / "missing" / "parley.db", tmp_path):
-        with pytest.raises(DatabaseUnusable, match="can't use"):
+    missing = tmp_path / "missing" / "parley.db"
+    for path, words in ((missing, "no folder .*: make it"), (tmp_path, "is a folder: name a")):
+        with pytest.raises(DatabaseUnusable, match=words):
             Store(path)
 
     assert fingerprint(tmp_path) == {}

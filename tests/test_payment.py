@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from storage.mistakes import mistakes_in
 from storage.terms.kind import Scale, Side
 from storage.terms.payment import Payment, PaymentBrief, read_instalments
 
@@ -105,6 +106,16 @@ def test_a_brief_is_a_list_in_canonical_text_without_doubles() -> None:
     assert read.acceptable == ("net 30", "30/70")
     assert PAYMENT.read_brief(PAYMENT.write_brief(read)) == read
     PAYMENT.check_brief(read, Side.BRAND)
+
+
+def test_all_mistakes_in_a_brief_are_named_with_their_places() -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011 - its words are what is looked at
+        PAYMENT.read_brief(["30/71", "30/70", "soon"])
+
+    assert list(mistakes_in(raised.value)) == [
+        ((0,), "the shares must be above 0 and sum to 100"),
+        ((2,), 'expected payment such as "30/70" or "net 30"'),
+    ]
 
 
 @pytest.mark.parametrize("raw", [[], "30/70", None, {"30/70": 1}, [30], ["soon"]])

@@ -47,7 +47,7 @@ IMPASSE = Ending(status=NegotiationStatus.IMPASSE, reason=Reason.NO_PROGRESS, ag
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
-    monkeypatch.setattr("storage.store.BUSY_TIMEOUT_S", 0.01)  # so that a lock shows at once
+    monkeypatch.setattr("storage.database.BUSY_TIMEOUT_S", 0.01)  # so that a lock shows at once
     return Ledger(tmp_path / "parley.db")
 
 

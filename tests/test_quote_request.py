@@ -11,8 +11,8 @@ from factories import NOON, make_config, make_quote, make_supplier, quote_fields
 
 from actors.config import Config, load_config
 from actors.errors import QuoteError
-from actors.quote_request import SAMPLE, new_quote, read_quote_request
-from storage.mandates import LineId
+from actors.quote_request import SAMPLE, QuoteRequest, new_quote, read_quote_request
+from storage.mandates import LineId, limit_keys
 from storage.records import Quote, QuoteStatus
 
 SAMPLES = sorted(SAMPLE.parent.glob("*.toml"))
@@ -20,8 +20,9 @@ SAMPLES = sorted(SAMPLE.parent.glob("*.toml"))
 
 def read(config: Config | None = None, **fields: Any) -> Quote:
     """What becomes of a quote for one line of widgets, some of its fields changed."""
-    request = read_quote_request(quote_fields() | fields)
-    return new_quote(request, (config or make_config()).suppliers, lambda: NOON)
+    configured = (config or make_config()).suppliers
+    request = read_quote_request(quote_fields() | fields, configured)
+    return new_quote(request, configured, lambda: NOON)
 
 
 def mistakes(config: Config | None = None, **fields: Any) -> list[str]:
@@ -183,9 +184,12 @@ def test_a_line_may_ask_for_a_price_alone_beside_one_that_orders() -> None:
         ({"priorities": {"cost": 26}}, "quote: priorities: "),
         (
             mandate(unit_price={"target": 5.0, "limit": "8.00"}),
-            "quote: mandate.prices.widget.target: ",
+            "quote: mandate.widget.unit_price.target: ",
         ),
-        (mandate(warranty=1), "quote: mandate: Value error, unknown key 'warranty'"),
+        (
+            mandate(warranty=1),
+            "quote: mandate.warranty: unknown key: known are <line id>.",
+        ),
     ],
 )
 def test_what_can_not_be_read_is_named_with_its_field(fields: dict[str, Any], mistake: str) -> None:
@@ -197,83 +201,109 @@ def test_what_can_not_be_read_is_named_with_its_field(fields: dict[str, Any], mi
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"currency": "XXX"}, "currency: unknown currency 'XXX': write a code such as USD"),
-        ({"lines": []}, "lines: no line has a quantity above 0"),
+        ({"currency": "XXX"}, "currency: unknown currency: write a code such as USD"),
+        ({"lines": []}, "lines: no line has a quantity above 0: write one"),
         (
             {"lines": [{"product": "Widget", "quantity": "0"}]},
-            "lines: no line has a quantity above 0",
+            "lines: no line has a quantity above 0: write one",
         ),
         (
             {"lines": [{"id": "a", "product": "Widget", "quantity": 1}] * 2},
-            "lines: two lines have the same id",
+            "lines.1.id: is another one's too: give each an id of its own",
         ),
         (
             {"lines": [{"id": i, "product": "Widget", "quantity": 1} for i in "ab"]},
-            "mandate: give a.unit_price and b.unit_price, and no other prices",
+            "mandate.unit_price: there is no such line: write a.unit_price and b.unit_price",
         ),
         (
             mandate(unit_price={"target": "8.01", "limit": "8.00"}),
-            "mandate.widget.unit_price: the limit 8.00 must not be below the target 8.01",
+            "mandate.widget.unit_price: the limit must not be below the target",
         ),
         (
             mandate(unit_price={"target": "5.005", "limit": "8.00"}),
-            "mandate.widget.unit_price: 5.005 has more than the 2 decimals of USD",
+            "mandate.widget.unit_price.target: has more than the 2 decimals of USD",
         ),
         (
             mandate(lead_time_days={"target": 46, "limit": 45}),
-            "mandate.lead_time_days: the limit 45 must not be below the target 46",
+            "mandate.lead_time_days: the limit must not be below the target",
         ),
         (
             {"payment_options": ["30/70", "soon"]},
-            'payment_options: expected payment such as "30/70" or "net 30", not \'soon\'',
+            'payment_options.1: expected payment such as "30/70" or "net 30"',
         ),
         (
             {"payment_options": ["50/50", "30/70"], **mandate(payment=["net 30"])},
-            "payment_options: the mandate accepts none of them",
+            "mandate.payment: accepts none of payment_options: list one of them",
         ),
         ({"suppliers": []}, "suppliers: name at least one"),
-        ({"suppliers": ["supplier-1"] * 2}, "suppliers: one is named twice"),
+        ({"suppliers": ["supplier-1"] * 2}, "suppliers: one is named twice: name each once"),
         ({"suppliers": ["acme"]}, "suppliers: unknown supplier 'acme': known are supplier-1"),
         (
             {"supplier": [make_supplier(9).model_dump(mode="json")] * 2},
-            "supplier: two have the same id",
+            "supplier.1.id: is another one's too: give each an id of its own",
         ),
-        ({"currency": "EUR"}, "currency: supplier-1 prices in USD, not EUR"),
+        ({"currency": "EUR"}, "suppliers: supplier-1 prices in USD, not EUR: don't ask it"),
         (
             {"lines": [{"id": "a", "product": "Gadget", "quantity": 1}]},
-            "lines.a: supplier-1 has no price for 'Gadget'",
+            "suppliers: supplier-1 has no price for 'Gadget': ask others for a",
         ),
     ],
 )
 def test_a_quote_that_contradicts_itself_is_refused(fields: dict[str, Any], said: str) -> None:
-    assert said in mistakes(**fields)
+    assert f"quote: {said}" in mistakes(**fields)
 
 
 def test_all_mistakes_are_said_at_once() -> None:
-    unreadable = mistakes(colour="red", notes=7, priorities={"cost": 101}, suppliers="all")
-    contradictory = mistakes(
-        lines=[{"product": "Gadget", "quantity": "0"}],
-        currency="EUR",
-        suppliers=["acme", "supplier-1", "supplier-1"],
-        payment_options=["soon", "later"],
+    lines = [
+        {"id": "a", "product": "Widget", "quantity": 2.5, "wieght": 1},
+        {"id": "a", "product": "Widget"},
+    ]
+    stray = make_supplier(9).model_dump(mode="json")
+    stray["private"] |= {"payment": ["soon"], "prices": {"Widget": {"list": 5, "floor": 6}}}
+
+    said = mistakes(
+        colour="red",
+        notes=7,
+        currency="XXX",
+        lines=lines,
+        priorities={"cost": 26},
+        supplier=[stray],
+        payment_options=["later", "30/70"],
+        suppliers=["acme", "supplier-9", "supplier-1", "supplier-1"],
         **mandate(
-            unit_price={"target": "9.001", "limit": "8.00"},
+            unit_price={"target": "9.00", "limit": "8.00"},
             lead_time_days={"target": 46, "limit": 45},
+            payment="30/70",
+            lead_time=1,
         ),
     )
 
-    assert [line.split(": ")[1] for line in unreadable] == [
-        *("notes", "priorities.cost", "suppliers", "colour")
-    ]
-    assert [line.split(": ")[0] for line in contradictory] == [
-        *("lines", *["mandate.line-1.unit_price"] * 2, "mandate.lead_time_days"),
-        *("payment_options", "payment_options"),
-        *("suppliers", "suppliers", "currency", "lines.line-1"),
+    limits = f"known are {', '.join(limit_keys())}"
+    assert said == [
+        "quote: currency: unknown currency: write a code such as USD",
+        "quote: notes: expected text: write it in quotes",
+        "quote: priorities: the four sum to 101: write whole numbers that sum to 100",
+        'quote: lines.0.quantity: expected a plain number as text, such as "6.40"',
+        "quote: lines.0.wieght: unknown key: known are id, product, quantity, unit",
+        "quote: lines.1.quantity: is missing: add it",
+        "quote: lines.1.id: is another one's too: give each an id of its own",
+        'quote: supplier.0.private.payment.0: expected payment such as "30/70" or "net 30"',
+        "quote: supplier.0.private.prices.Widget: the floor must not be above the list price",
+        'quote: payment_options.0: expected payment such as "30/70" or "net 30"',
+        f"quote: mandate.lead_time: unknown key: did you mean lead_time_days? {limits}",
+        'quote: mandate.payment: expected a list of payments, such as ["30/70", "net 30"]',
+        "quote: mandate.unit_price: the limit must not be below the target",
+        "quote: mandate.a.unit_price: is missing: add it",
+        "quote: mandate.unit_price: there is no such line: write a.unit_price",
+        "quote: mandate.lead_time_days: the limit must not be below the target",
+        "quote: suppliers: one is named twice: name each once",
+        "quote: suppliers: unknown supplier 'acme': known are supplier-1",
+        f"quote: colour: unknown key: known are {', '.join(QuoteRequest.model_fields)}",
     ]
 
 
 @pytest.mark.parametrize(
-    ("content", "mistake"), [(None, "can't read .*: No such file"), ("lines = [", "not valid TOML")]
+    ("content", "mistake"), [(None, "can't be read: No such file"), ("lines = [", "not valid TOML")]
 )
 def test_a_file_that_can_not_be_read_is_refused_in_one_line(
     tmp_path: Path, content: str | None, mistake: str
@@ -293,3 +323,20 @@ def test_the_quote_holds_what_the_person_wrote() -> None:
 
     assert (quote.notes, quote.priorities.cost, quote.priorities.quality) == ("In cartons.", 40, 10)
     assert quote.lines[0].unit == "pcs"
+
+
+def test_what_a_person_wrote_is_cut_and_harmless_in_a_mistake() -> None:
+    long = "\x1b" * 10_000
+    unknown: dict[str, Any] = {long: 1}
+
+    for line in mistakes(suppliers=[long], **unknown):
+        assert "\x1b" not in line
+        assert len(line) < 500
+
+
+def test_who_is_brought_with_a_mistake_is_not_called_unknown() -> None:
+    stray = make_supplier(9).model_dump(mode="json") | {"quality": 6}
+
+    said = mistakes(supplier=[stray], suppliers=["supplier-9"])
+
+    assert said == ["quote: supplier.0.quality: is too large: write 5 or less"]

@@ -598,7 +598,7 @@ def test_what_fails_in_a_transaction_is_undone_as_a_whole(
 def test_while_another_program_writes_the_database_is_unavailable_and_then_it_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.store.BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("storage.database.BUSY_TIMEOUT_S", 0.01)
     store = Store(tmp_path / "parley.db")
 
     with closing(sqlite3.connect(store.path)) as other, other:

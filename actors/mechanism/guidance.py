@@ -48,7 +48,7 @@ def weigh(conversation: Conversation, waiting: Sequence[Intervention]) -> Guidan
     taken: list[Intervention] = []
     refused: list[Refusal] = []
     for one in waiting:
-        mistakes = mistakes_in(one, mandate, request)
+        mistakes = intervention_mistakes(one, mandate, request)
         if mistakes:
             refused.append(Refusal(one, "; ".join(mistakes)))
         elif one in actions[:-1]:
@@ -66,7 +66,9 @@ def weigh(conversation: Conversation, waiting: Sequence[Intervention]) -> Guidan
     return Guidance(tuple(taken), tuple(refused), guided)
 
 
-def mistakes_in(intervention: Intervention, mandate: Mandate, request: Request) -> list[str]:
+def intervention_mistakes(
+    intervention: Intervention, mandate: Mandate, request: Request
+) -> list[str]:
     """What is wrong with an intervention whatever the conversation, a line each."""
     limits = intervention.limits or {}
     return [*_content_mistakes(intervention), *limits_read(mandate, limits, request)[1]]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from actors.mechanism.ruling import Refused, Rule
 from storage.mandates import UNIT_PRICE, LineId, Mandate
+from storage.mistakes import mistakes_in
 from storage.money import in_currency, read_amount
 from storage.records import Entry, Move, Request, Sender, Terms
 from storage.terms.kind import Side
@@ -91,8 +92,11 @@ def limits_read(
                 _check_payment(terms[key], request)
             else:
                 mistakes.append(f"limits.{key}: no such limit: write {_known_keys(request)}")
-        except (ValueError, ArithmeticError) as error:
-            mistakes.append(f"limits.{key}: {error}")
+        except ArithmeticError:
+            mistakes.append(f"limits.{key}: expected a plain number")
+        except ValueError as error:
+            for inner, words in mistakes_in(error):
+                mistakes.append(f"limits.{'.'.join(map(str, (key, *inner)))}: {words}")
     return Mandate(prices=prices, terms=terms), mistakes
 
 

@@ -8,12 +8,10 @@ from typing import Any, cast
 
 from actors.errors import ConfigError
 from actors.mechanism.views import BrandView, SupplierView
+from actors.negotiators.names import known_negotiator
 from actors.negotiators.negotiator import CUSTOM, Negotiator, Speaker
 from actors.negotiators.tactics import Tactics
 from storage.records import Origin
-
-NAMES = ("tactics",)
-"""What a config may choose from."""
 
 
 def speaker_named(name: str, *, pace_s: float = 0.0) -> Speaker:
@@ -25,8 +23,10 @@ def speaker_named(name: str, *, pace_s: float = 0.0) -> Speaker:
     Raises:
         ConfigError: There is none with that name.
     """
-    if name != "tactics":
-        raise ConfigError([f"negotiator {name!r} is unknown: choose {', '.join(NAMES)}"])
+    try:
+        known_negotiator(name)
+    except ValueError as error:
+        raise ConfigError([f"{name!r}: {error}"]) from None
     tactics = Tactics()
     return Speaker.of(name, Paced(tactics, pace_s) if pace_s else tactics, Origin.TACTICS)
 

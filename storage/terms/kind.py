@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 TermValue = int | str
 """A value of a term in its one canonical form: equal terms are equal values."""
@@ -37,13 +37,6 @@ class Record(BaseModel):
         extra="forbid",
         hide_input_in_errors=True,  # an error must not carry a limit into a log
     )
-
-
-def first_mistake(error: ValidationError) -> str:
-    """The first thing that validation found, as `field: what is wrong`."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    return f"{field}: {first['msg']}" if field else first["msg"]
 
 
 class TermBrief(Record):
@@ -82,7 +75,11 @@ class TermKind(ABC, Generic[B]):
 
     @abstractmethod
     def read_brief(self, raw: object) -> B:
-        """Read a side's brief as it stands in a mandate, or raise ValueError."""
+        """Read a side's brief as it stands in a mandate.
+
+        Raises:
+            ValueError: It can't be read; `storage.mistakes` puts every mistake in words.
+        """
 
     @abstractmethod
     def write_brief(self, brief: B) -> Any:

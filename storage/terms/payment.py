@@ -14,6 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import ClassVar
 
+from storage.mistakes import Mistakes
 from storage.terms.kind import Scale, Side, TermBrief, TermKind, TermValue
 
 ANNUAL_RATE = 0.12
@@ -76,14 +77,16 @@ def read_instalments(text: str) -> Instalments:
     """
     form = _FORM.fullmatch(text.strip())
     if form is None or not (form["shares"] or form["net"]):
-        raise ValueError(f'expected payment such as "30/70" or "net 30", not {text[:40]!r}')
+        raise ValueError('expected payment such as "30/70" or "net 30"')
     net_days = int(form["net"] or 0)
     written = [part.strip() for part in (form["shares"] or "100").split("/")]
     shares = _exact_shares(written)
     if len(shares) > MOST_INSTALMENTS or net_days > LONGEST_NET_DAYS:
-        raise ValueError(f"{text[:40]!r} has too many instalments or too many days")
+        raise ValueError(
+            f"has too many shares (at most {MOST_INSTALMENTS}) or days (net {LONGEST_NET_DAYS})"
+        )
     if sum(shares) != 1 or not all(shares):
-        raise ValueError(f"the shares of {text[:40]!r} must be above 0 and sum to 100")
+        raise ValueError("the shares must be above 0 and sum to 100")
     return Instalments(shares, net_days)
 
 
@@ -122,15 +125,20 @@ class Payment(TermKind[PaymentBrief]):
     def read(self, raw: object) -> str:
         """Read the canonical text of the instalments."""
         if not isinstance(raw, str):
-            raise ValueError(f'expected payment as text, such as "30/70", not {str(raw)[:40]!r}')
+            raise ValueError('expected payment as text, such as "30/70"')
         return canonical_payment(raw)
 
     def read_brief(self, raw: object) -> PaymentBrief:
         """Read a list such as `["30/70", "net 30"]`."""
         if not isinstance(raw, list | tuple) or not raw:
             raise ValueError('expected a list of payments, such as ["30/70", "net 30"]')
-        acceptable = tuple(dict.fromkeys(self.read(item) for item in raw))
-        return PaymentBrief(acceptable=acceptable)
+        mistakes = Mistakes()
+        acceptable: list[str] = []
+        for place, item in enumerate(raw):
+            with mistakes.at(place):
+                acceptable.append(self.read(item))
+        mistakes.raise_any()
+        return PaymentBrief(acceptable=tuple(dict.fromkeys(acceptable)))
 
     def write_brief(self, brief: PaymentBrief) -> list[str]:
         """The list, in order."""

@@ -1,0 +1,126 @@
+"""Opening a database: what is wrong with its file shows before anything is written to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import peewee
+from peewee import SqliteDatabase
+
+from storage import migrations
+from storage.errors import DatabaseUnavailable, DatabaseUnusable
+
+# temp_store: what undoes a savepoint needs no file
+PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "temp_store": "memory"}
+BUSY_TIMEOUT_S = 5.0
+"""How long a statement waits for another process's transaction."""
+
+
+def open_to_write(path: Path) -> SqliteDatabase:
+    """Open a database at the newest version, and make it if there is none.
+
+    Raises:
+        DatabaseUnusable: It can't be written, is not ours, or is newer than us.
+    """
+    if reason := why_not_writable(path):
+        raise DatabaseUnusable(f"{path}: {reason}")
+    database = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S)
+    with _explained(path):
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        # WAL is a change of the file, so a file that is not ours must be found out before
+        with SqliteDatabase(str(path), timeout=BUSY_TIMEOUT_S) as plain:
+            migrations.check(plain, path)
+        with database.connection_context():
+            migrations.migrate(database)
+    return database
+
+
+def open_to_read(path: Path) -> SqliteDatabase:
+    """Open a database that is there; nothing of it is changed.
+
+    Raises:
+        DatabaseUnusable: It is missing, can't be read, is not ours, or is of another version.
+    """
+    if not path.exists():
+        raise DatabaseUnusable(f"{path}: there is no such database: `run` makes one")
+    if reason := _why_no_file(path):
+        raise DatabaseUnusable(f"{path}: {reason}: name another file")
+    if not os.access(path, os.R_OK):
+        raise DatabaseUnusable(f"{path}: may not be read: name another file, or ask its owner")
+    uri = f"{path.absolute().as_uri()}?{_reading_mode(path)}"
+    database = SqliteDatabase(uri, uri=True, timeout=BUSY_TIMEOUT_S)
+    with _explained(path), database.connection_context():
+        migrations.check(database, path)
+        migrations.check_is_newest(database, path)
+    return database
+
+
+def why_not_writable(path: Path) -> str | None:
+    """Why a file can't be written or made there, and what to do; None when it can."""
+    folder = path.parent
+    if reason := _why_no_file(path):
+        return f"{reason}: name another file"
+    if not folder.is_dir():
+        return f"there is no folder {folder}: make it, or name another file"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"the folder {folder} may not be written: name a file in another one"
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return "may not be read and written: name another file, or ask its owner"
+    return None
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Translate what SQLite raises while a database is read.
+
+    Raises:
+        DatabaseUnavailable: It can't be read now, and trying again may help.
+        DatabaseUnusable: It is damaged.
+    """
+    try:
+        yield
+    except peewee.OperationalError as error:
+        raise DatabaseUnavailable(f"{path}: {error}") from error
+    except peewee.DatabaseError as error:
+        raise DatabaseUnusable(_words(path, error)) from error
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, peewee.DatabaseError) as error:
+        raise DatabaseUnusable(_words(path, error)) from error
+
+
+def _words(path: Path, error: Exception) -> str:
+    told = str(error)
+    if "not a database" in told:
+        return f"{path}: is no database: name another file"
+    if "malformed" in told:
+        return f"{path}: is a damaged database ({told}): restore it from a backup"
+    if "locked" in told:
+        return f"{path}: is locked by another program: try again when that is done"
+    return f"{path}: can't be used as the database: {told}"
+
+
+def _why_no_file(path: Path) -> str | None:
+    if path.is_dir():
+        return "is a folder"
+    return "is no plain file" if path.exists() and not path.is_file() else None
+
+
+def _reading_mode(path: Path) -> str:
+    """How SQLite reads the database without changing it, and without leaving files beside it."""
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        # it needs two files beside a database in WAL mode, and takes away what it made
+        return "mode=rw"
+    if path.with_name(f"{path.name}-wal").exists():
+        return "mode=ro"  # somebody writes to it, so those files are there
+    # nobody writes to it, and the two files can't be made; SQLite must be told that it may do
+    # without
+    return "immutable=1"
