@@ -48,9 +48,8 @@ from actors.mechanism.ruling import Refused
 from actors.runtime import say
 from storage.errors import DatabaseUnavailable, RowRefused, StorageError
 from storage.interventions import Intervention
-from storage.ledger import Ledger
+from storage.ledger import Appended, Ledger
 from storage.records import NegotiationId
-from storage.store import Appended
 
 LARGEST_GROUP = 500
 """Saves that share one transaction at most."""

@@ -1,7 +1,7 @@
 """The one door to the database.
 
-Reads open a connection of their own and never wait for the writer. What changes negotiations and
-messages is called by one thread only, inside `transaction()`, each change inside `savepoint()`.
+Reads open a connection of their own and never wait for the writer. Any process may add quotes and
+interventions, start quotes and cancel them; what changes negotiations and messages is in `ledger`.
 """
 
 from __future__ import annotations
@@ -25,67 +25,38 @@ from storage.errors import (
     QuoteEnded,
     QuoteNotPending,
     RowRefused,
-    SequenceConflict,
-    StaleAgreement,
-    StorageError,
     UnknownRecord,
 )
 from storage.hashes import (
     NEGOTIATION_STATE,
-    brief_hash,
     canonical,
-    message_hash,
-    quote_hash,
-    row_hash,
 )
 from storage.interventions import Intervention, InterventionId, Unreadable
 from storage.receipts import Receipts
 from storage.records import (
-    Ending,
-    Entry,
     Message,
-    Move,
     Negotiation,
     NegotiationId,
     NegotiationStatus,
     Quote,
     QuoteId,
     QuoteStatus,
-    write_time,
 )
 from storage.requests import Requests
-from storage.state import after, ended, known, not_before, parked
+from storage.state import known
 from storage.statements import (
-    INSERT_MESSAGES,
-    INSERT_NEGOTIATIONS,
-    SELECT_ACTIVE,
     SELECT_CHANGED,
-    SELECT_LAST_ID,
-    SELECT_OFFER,
     SELECT_QUOTES_OF,
     SELECT_STARTING,
     SELECT_STATES,
-    UPDATE_AFTER_MESSAGE,
-    UPDATE_STATES,
     RowsStatement,
 )
-from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, terms_to_json, to_row
-
-ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
-"""What makes two messages with the same seq the same."""
+from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, to_row
 
 
 def utc_now() -> datetime:
     """The time, aware and in UTC."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """A message that is saved, and whether saving it completed the quote."""
-
-    message: Message
-    quote_completed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,126 +264,6 @@ class Store:
         with _translated(), self._database.atomic():
             yield
 
-    def open_negotiations(
-        self, quote_id: QuoteId, negotiations: Iterable[Negotiation]
-    ) -> tuple[Quote, tuple[Negotiation, ...]]:
-        """Take a quote from pending to negotiating, with all its negotiations.
-
-        One that another process has set to negotiating is adopted.
-
-        Returns:
-            The quote and its negotiations as they are saved, their hashes filled in.
-
-        Raises:
-            UnknownRecord: There is no such quote.
-            QuoteNotPending: It was started before, or is over.
-        """
-        quote = self.quote(quote_id)
-        adopted = quote.status is QuoteStatus.NEGOTIATING and not self.negotiations(quote_id)
-        if quote.status is not QuoteStatus.PENDING and not adopted:
-            raise QuoteNotPending(quote_id, quote.status)
-        of_quote = quote_hash(to_row(quote))
-        rows, opened = [], []
-        for negotiation in negotiations:
-            row = to_row(negotiation)
-            row["brief_hash"] = row["last_hash"] = brief_hash(of_quote, row)
-            row["row_hash"] = row_hash(row)
-            rows.append(row)
-            hashes = {name: row[name] for name in ("brief_hash", "last_hash", "row_hash")}
-            opened.append(negotiation.model_copy(update=hashes))
-        self._save(INSERT_NEGOTIATIONS, rows)
-        automatic = all(negotiation.automatic for negotiation in opened)
-        self._set_quote(quote_id, status=QuoteStatus.NEGOTIATING, automatic=automatic)
-        changes = {"status": QuoteStatus.NEGOTIATING, "automatic": automatic}
-        return quote.model_copy(update=changes), tuple(opened)
-
-    def append(self, entry: Entry, ending: Ending | None = None) -> Appended:
-        """Save the next message of a negotiation, with its ending where it closes it.
-
-        The same message again changes nothing and is answered as the first time.
-
-        Raises:
-            UnknownRecord: There is no such negotiation.
-            SequenceConflict: Another message has its seq, or the one before is missing.
-            NegotiationNotActive: The negotiation has ended.
-            StaleAgreement: What is accepted, or agreed, is not the offer that an accept names.
-        """
-        (answer,) = self.append_all([(entry, ending)])
-        if isinstance(answer, StorageError):
-            raise answer
-        return answer
-
-    def append_all(
-        self, entries: Sequence[tuple[Entry, Ending | None]]
-    ) -> list[Appended | StorageError]:
-        """Save the next messages of several negotiations, at most one of each.
-
-        Returns:
-            For each what `append` returns or raises; what is refused is not saved.
-        """
-        states = self._states(entry.negotiation_id for entry, _ in entries)
-        (last_id,) = self._run(SELECT_LAST_ID).fetchone()
-        now = write_time(self._clock())
-        answers: list[Appended | StorageError] = []
-        rows: list[dict[str, Any]] = []
-        said: list[dict[str, Any]] = []
-        over: list[dict[str, Any]] = []
-        closed: dict[QuoteId, int] = {}
-        for entry, ending in entries:
-            try:
-                state = known(states, entry.negotiation_id)
-                if 0 < entry.seq <= state["message_count"]:
-                    answers.append(self._said_before(entry, state))
-                    continue
-                row = self._next_row(entry, ending, state, not_before(state, now))
-            except StorageError as error:
-                answers.append(error)
-                continue
-            row["id"] = last_id + len(rows) + 1
-            rows.append(row)
-            if ending is None:
-                said.append(after(state, row, None))
-            else:
-                over.append(after(state, row, ending))
-                closed[state["quote_id"]] = len(answers)
-            # vars: to iterate over a record takes longer than to check it
-            added = {column: row[column] for column in ("id", "created_at", "hash")}
-            message = Message(**vars(entry), **added)
-            answers.append(Appended(message, False))
-        self._save(INSERT_MESSAGES, rows)
-        self._save(UPDATE_AFTER_MESSAGE, said)
-        self._save(UPDATE_STATES, over)
-        for quote_id, place in closed.items():
-            last = answers[place]
-            assert isinstance(last, Appended)  # noqa: S101 - it was saved just now
-            completed = self._complete_quote(quote_id, write_time(last.message.created_at))
-            answers[place] = Appended(last.message, completed)
-        return answers
-
-    def end(self, negotiation_id: NegotiationId, ending: Ending) -> bool:
-        """End a negotiation without a further message.
-
-        Returns:
-            Whether that completed the quote.
-
-        Raises:
-            UnknownRecord: There is no such negotiation.
-            NegotiationNotActive: It has ended before.
-        """
-        state = self._active(negotiation_id)
-        now = not_before(state, write_time(self._clock()))
-        self._save(UPDATE_STATES, [ended(state, ending, now)])
-        return self._complete_quote(state["quote_id"], now)
-
-    def park(self, negotiation_id: NegotiationId, error: str) -> None:
-        """Note why nothing moves an active negotiation any more.
-
-        Raises:
-            UnknownRecord: There is no such negotiation.
-            NegotiationNotActive: It has ended.
-        """
-        self._save(UPDATE_STATES, [parked(self._active(negotiation_id), error)])
-
     # How
 
     def _rows(self, query: Any) -> list[Any]:
@@ -437,49 +288,6 @@ class Store:
         if state["status"] != NegotiationStatus.ACTIVE:
             raise NegotiationNotActive(negotiation_id, state["status"])
         return state
-
-    def _next_row(
-        self, entry: Entry, ending: Ending | None, state: Mapping[str, Any], now: str
-    ) -> dict[str, Any]:
-        """The columns of the message that comes next, but for its id."""
-        if state["status"] != NegotiationStatus.ACTIVE:
-            raise NegotiationNotActive(entry.negotiation_id, state["status"])
-        if entry.seq != state["message_count"] + 1:
-            raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
-        row = dict(vars(entry))
-        for column in ("sender", "move", "origin"):
-            # plain text: sqlite3 takes longer to find out that an enum needs no adapter
-            row[column] = row[column] and str(row[column])
-        row["terms"] = terms_to_json(entry.terms)
-        if entry.move is Move.ACCEPT or (ending and ending.agreed_terms):
-            self._check_agreement(row, ending)
-        row["created_at"] = now
-        row["hash"] = message_hash(state["last_hash"], row)
-        return row
-
-    def _said_before(self, entry: Entry, state: Mapping[str, Any]) -> Appended:
-        query = MessageRow.select().where(
-            (MessageRow.negotiation_id == entry.negotiation_id) & (MessageRow.seq == entry.seq)
-        )
-        saved = from_row(Message, self._rows(query)[0])
-        if any(getattr(saved, column) != getattr(entry, column) for column in ENTRY_BODY):
-            raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
-        over = state["status"] != NegotiationStatus.ACTIVE
-        last = entry.seq == state["message_count"]
-        at = self.quote(state["quote_id"]).completed_at
-        return Appended(saved, over and last and at == saved.created_at)
-
-    def _check_agreement(self, accept: Mapping[str, Any], ending: Ending | None) -> None:
-        key = (accept["negotiation_id"], accept["accepts_seq"])
-        offered = self._run(SELECT_OFFER, *key).fetchone()
-        agreed = accept["terms"] if ending is None else terms_to_json(ending.agreed_terms)
-        if offered is None or not offered[0] == accept["terms"] == agreed:
-            raise StaleAgreement(accept["negotiation_id"], accept["accepts_seq"])
-
-    def _complete_quote(self, quote_id: QuoteId, at: str) -> bool:
-        if self._run(SELECT_ACTIVE, quote_id).fetchone():
-            return False
-        return self._set_quote(quote_id, status=QuoteStatus.COMPLETED, completed_at=at)
 
     def _set_quote(self, quote_id: QuoteId, **changes: str | bool) -> bool:
         # a cancelled quote stays cancelled

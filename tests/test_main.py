@@ -321,7 +321,7 @@ def test_a_halt_is_one_line_and_exit_1(
     def broken(*_: object) -> None:
         raise MemoryError("no more")
 
-    monkeypatch.setattr("storage.store.Store.append_all", broken)
+    monkeypatch.setattr("storage.ledger.Ledger.append_all", broken)
 
     code = main.main(["run", "--database", str(tmp_path / "x.db")])
 

@@ -43,7 +43,7 @@ from storage.records import (
     Sender,
     Terms,
 )
-from storage.store import Appended, Store
+from storage.ledger import Appended, Ledger
 
 CONFIG = make_config([make_supplier(1), make_supplier(2)])
 BRAND, SUPPLIER = Sender.BRAND, Sender.SUPPLIER
@@ -67,19 +67,19 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def store(tmp_path: Path, clock: Clock) -> Store:
-    return Store(tmp_path / "parley.db", clock=clock)
+def store(tmp_path: Path, clock: Clock) -> Ledger:
+    return Ledger(tmp_path / "parley.db", clock=clock)
 
 
 @pytest.fixture
-def quote(store: Store) -> Quote:
+def quote(store: Ledger) -> Quote:
     quote = make_quote(CONFIG)
     store.add_quote(quote)
     return quote
 
 
 @pytest.fixture
-def negotiations(store: Store, quote: Quote) -> list[Negotiation]:
+def negotiations(store: Ledger, quote: Quote) -> list[Negotiation]:
     with writing(store):
         store.open_negotiations(quote.id, make_negotiations(quote, CONFIG))
     return store.negotiations(quote.id)
@@ -91,7 +91,7 @@ def negotiation(negotiations: list[Negotiation]) -> Negotiation:
 
 
 @contextmanager
-def writing(store: Store) -> Iterator[None]:
+def writing(store: Ledger) -> Iterator[None]:
     with store.connection(), store.transaction():
         yield
 
@@ -126,7 +126,7 @@ def agreed(terms: Terms) -> Ending:
     return Ending(status=NegotiationStatus.COMPLETED, reason=None, agreed_terms=terms)
 
 
-def append(store: Store, *entries: Entry, ending: Ending | None = None) -> Appended:
+def append(store: Ledger, *entries: Entry, ending: Ending | None = None) -> Appended:
     with writing(store):
         return [store.append(entry, ending) for entry in entries][-1]
 
@@ -138,12 +138,12 @@ def rows(path: Path, sql: str, *values: Any) -> list[dict[str, Any]]:
         return [dict(row) for row in database.execute(sql, values)]
 
 
-def contents(store: Store) -> dict[str, list[dict[str, Any]]]:
+def contents(store: Ledger) -> dict[str, list[dict[str, Any]]]:
     tables = ("quotes", "negotiations", "messages")
     return {table: rows(store.path, f"SELECT * FROM {table}") for table in tables}  # noqa: S608
 
 
-def assert_hashes_fit(store: Store) -> None:
+def assert_hashes_fit(store: Ledger) -> None:
     """Rule 18, recomputed from the rows alone."""
     saved = contents(store)
     quotes = {quote["id"]: quote for quote in saved["quotes"]}
@@ -165,7 +165,7 @@ def assert_hashes_fit(store: Store) -> None:
 def test_only_the_owner_may_read_the_file_and_what_sqlite_lays_beside_it(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        store = Store(tmp_path / "parley.db")
+        store = Ledger(tmp_path / "parley.db")
         with writing(store):
             store.add_quote(make_quote())
             modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
@@ -175,7 +175,7 @@ def test_only_the_owner_may_read_the_file_and_what_sqlite_lays_beside_it(tmp_pat
     assert modes == dict.fromkeys(("parley.db", "parley.db-wal", "parley.db-shm"), 0o600)
 
 
-def test_every_connection_writes_ahead_syncs_in_full_and_keeps_foreign_keys(store: Store) -> None:
+def test_every_connection_writes_ahead_syncs_in_full_and_keeps_foreign_keys(store: Ledger) -> None:
     def pragmas() -> list[Any]:
         with store.connection():
             names = ("journal_mode", "synchronous", "foreign_keys")
@@ -185,7 +185,7 @@ def test_every_connection_writes_ahead_syncs_in_full_and_keeps_foreign_keys(stor
         assert other.submit(pragmas).result() == pragmas() == ["wal", 2, 1]
 
 
-def test_a_negotiation_without_its_quote_is_refused(store: Store, quote: Quote) -> None:
+def test_a_negotiation_without_its_quote_is_refused(store: Ledger, quote: Quote) -> None:
     stray = make_negotiations(quote, CONFIG)[0].model_copy(update={"quote_id": QuoteId("q-0")})
 
     with pytest.raises(RowRefused, match="FOREIGN KEY"), writing(store):
@@ -193,7 +193,7 @@ def test_a_negotiation_without_its_quote_is_refused(store: Store, quote: Quote) 
 
 
 def test_the_file_itself_refuses_a_second_message_with_the_same_number(
-    store: Store, negotiation: Negotiation
+    store: Ledger, negotiation: Negotiation
 ) -> None:
     append(store, entry(negotiation, 1))
 
@@ -210,7 +210,7 @@ def test_the_file_itself_refuses_a_second_message_with_the_same_number(
 # Quotes and their negotiations
 
 
-def test_quotes_are_read_back_oldest_first(store: Store) -> None:
+def test_quotes_are_read_back_oldest_first(store: Ledger) -> None:
     quotes = [
         make_quote().model_copy(update={"created_at": NOON + timedelta(seconds=second)})
         for second in (2, 0, 1)
@@ -223,7 +223,7 @@ def test_quotes_are_read_back_oldest_first(store: Store) -> None:
 
 
 def test_negotiations_are_read_in_the_order_in_which_the_quote_names_its_suppliers(
-    store: Store,
+    store: Ledger,
 ) -> None:
     quote = make_quote(CONFIG, suppliers=["supplier-2", "supplier-1"])
     store.add_quote(quote)
@@ -234,7 +234,7 @@ def test_negotiations_are_read_in_the_order_in_which_the_quote_names_its_supplie
 
 
 def test_opening_takes_the_quote_to_negotiating_with_all_its_negotiations(
-    store: Store, quote: Quote, negotiations: list[Negotiation]
+    store: Ledger, quote: Quote, negotiations: list[Negotiation]
 ) -> None:
     saved = store.quote(quote.id)
 
@@ -247,7 +247,7 @@ def test_opening_takes_the_quote_to_negotiating_with_all_its_negotiations(
 
 @pytest.mark.parametrize("status", ["negotiating", "completed", "cancelled"])
 def test_only_a_pending_quote_is_opened_and_a_refusal_changes_nothing(
-    store: Store, quote: Quote, negotiations: list[Negotiation], status: str
+    store: Ledger, quote: Quote, negotiations: list[Negotiation], status: str
 ) -> None:
     with closing(sqlite3.connect(store.path)) as database, database:
         database.execute("UPDATE quotes SET status = ?", [status])
@@ -259,7 +259,7 @@ def test_only_a_pending_quote_is_opened_and_a_refusal_changes_nothing(
     assert contents(store) == before
 
 
-def test_an_opening_that_fails_half_way_opens_nothing(store: Store, quote: Quote) -> None:
+def test_an_opening_that_fails_half_way_opens_nothing(store: Ledger, quote: Quote) -> None:
     first, second = make_negotiations(quote, CONFIG)
     twice = second.model_copy(update={"supplier_id": first.supplier_id})
 
@@ -289,7 +289,7 @@ STRANGER = make_negotiations(make_quote())[0].model_copy(update={"id": UNKNOWN})
     ],
 )
 def test_an_unknown_id_is_refused_by_name(
-    store: Store, call: Callable[[Store], object], noun: str
+    store: Ledger, call: Callable[[Ledger], object], noun: str
 ) -> None:
     with pytest.raises(UnknownRecord, match=f"there is no {noun} '.-0'"), writing(store):
         call(store)
@@ -299,13 +299,13 @@ def test_an_unknown_id_is_refused_by_name(
 
 
 def test_messages_survive_a_new_start_as_they_were_saved(
-    store: Store, quote: Quote, negotiation: Negotiation
+    store: Ledger, quote: Quote, negotiation: Negotiation
 ) -> None:
     entries = [entry(negotiation, 1, content="Grüß Gott — “hi”\n"), offer(negotiation, 2, "7.10")]
 
     saved = [append(store, entry).message for entry in entries]
 
-    loaded = Store(store.path).load(negotiation.id)
+    loaded = Ledger(store.path).load(negotiation.id)
     assert list(loaded.messages) == saved == store.messages(negotiation.id)
     assert [Entry(**m.model_dump(include=set(Entry.model_fields))) for m in saved] == entries
     assert loaded.negotiation.message_count == 2
@@ -313,7 +313,7 @@ def test_messages_survive_a_new_start_as_they_were_saved(
     assert loaded.quote.id == quote.id
 
 
-def test_rounds_count_the_suppliers_messages_alone(store: Store, negotiation: Negotiation) -> None:
+def test_rounds_count_the_suppliers_messages_alone(store: Ledger, negotiation: Negotiation) -> None:
     senders = (BRAND, SUPPLIER, Sender.USER, BRAND, SUPPLIER)
 
     append(store, *(entry(negotiation, n, sender) for n, sender in enumerate(senders, start=1)))
@@ -323,7 +323,7 @@ def test_rounds_count_the_suppliers_messages_alone(store: Store, negotiation: Ne
 
 @pytest.mark.parametrize("seq", [-1, 0, 3, 9])
 def test_a_message_that_is_not_the_next_is_refused(
-    store: Store, negotiation: Negotiation, seq: int
+    store: Ledger, negotiation: Negotiation, seq: int
 ) -> None:
     append(store, entry(negotiation, 1))
 
@@ -334,7 +334,7 @@ def test_a_message_that_is_not_the_next_is_refused(
 
 
 def test_the_same_message_again_changes_nothing_and_is_answered_as_the_first_time(
-    store: Store, negotiations: list[Negotiation]
+    store: Ledger, negotiations: list[Negotiation]
 ) -> None:
     first, second = negotiations
     said = [append(store, offer(n, 1)) for n in negotiations]
@@ -358,7 +358,7 @@ def test_the_same_message_again_changes_nothing_and_is_answered_as_the_first_tim
     ],
 )
 def test_another_message_with_a_number_that_is_taken_is_refused(
-    store: Store, negotiation: Negotiation, change: dict[str, Any]
+    store: Ledger, negotiation: Negotiation, change: dict[str, Any]
 ) -> None:
     append(store, offer(negotiation, 1))
     before = contents(store)
@@ -369,7 +369,7 @@ def test_another_message_with_a_number_that_is_taken_is_refused(
     assert contents(store) == before
 
 
-def test_nothing_is_said_after_the_end(store: Store, negotiation: Negotiation) -> None:
+def test_nothing_is_said_after_the_end(store: Ledger, negotiation: Negotiation) -> None:
     append(store, entry(negotiation, 1), ending=WALKED)
     before = contents(store)
 
@@ -385,7 +385,7 @@ def test_nothing_is_said_after_the_end(store: Store, negotiation: Negotiation) -
 
 
 def test_times_never_run_backwards_in_a_negotiation(
-    store: Store, negotiations: list[Negotiation], clock: Clock
+    store: Ledger, negotiations: list[Negotiation], clock: Clock
 ) -> None:
     times = []
     for seq, hours in enumerate((-5, 5, -5, 6), start=1):
@@ -406,7 +406,7 @@ def test_times_never_run_backwards_in_a_negotiation(
 
 
 def test_an_agreement_is_a_copy_of_the_accepted_terms_byte_for_byte(
-    store: Store, negotiation: Negotiation
+    store: Ledger, negotiation: Negotiation
 ) -> None:
     append(store, offer(negotiation, 1), offer(negotiation, 2, "6.50"))
 
@@ -434,7 +434,7 @@ def test_an_agreement_is_a_copy_of_the_accepted_terms_byte_for_byte(
     ],
 )
 def test_an_accept_of_anything_but_an_offer_as_it_was_saved_is_refused(
-    store: Store, negotiation: Negotiation, offer_seq: int, price: str, ending: Ending | None
+    store: Ledger, negotiation: Negotiation, offer_seq: int, price: str, ending: Ending | None
 ) -> None:
     append(store, offer(negotiation, 1), entry(negotiation, 2))
     before = contents(store)
@@ -445,7 +445,7 @@ def test_an_accept_of_anything_but_an_offer_as_it_was_saved_is_refused(
     assert contents(store) == before
 
 
-def test_nothing_is_agreed_without_an_accept(store: Store, negotiation: Negotiation) -> None:
+def test_nothing_is_agreed_without_an_accept(store: Ledger, negotiation: Negotiation) -> None:
     append(store, offer(negotiation, 1))
 
     with pytest.raises(StaleAgreement):
@@ -455,7 +455,7 @@ def test_nothing_is_agreed_without_an_accept(store: Store, negotiation: Negotiat
 
 
 def test_the_last_ending_completes_the_quote_in_the_same_transaction(
-    store: Store, quote: Quote, negotiations: list[Negotiation]
+    store: Ledger, quote: Quote, negotiations: list[Negotiation]
 ) -> None:
     first, second = negotiations
 
@@ -476,7 +476,7 @@ def test_the_last_ending_completes_the_quote_in_the_same_transaction(
 
 
 def test_one_quotes_endings_leave_other_quotes_alone(
-    store: Store, negotiations: list[Negotiation]
+    store: Ledger, negotiations: list[Negotiation]
 ) -> None:
     other = make_quote(CONFIG)
     store.add_quote(other)
@@ -490,7 +490,7 @@ def test_one_quotes_endings_leave_other_quotes_alone(
 
 
 def test_a_cancelled_quote_stays_cancelled(
-    store: Store, quote: Quote, negotiations: list[Negotiation]
+    store: Ledger, quote: Quote, negotiations: list[Negotiation]
 ) -> None:
     with closing(sqlite3.connect(store.path)) as database, database:
         database.execute("UPDATE quotes SET status = 'cancelled'")
@@ -503,7 +503,7 @@ def test_a_cancelled_quote_stays_cancelled(
 
 
 def test_parking_notes_the_error_and_ending_forgets_it(
-    store: Store, negotiation: Negotiation
+    store: Ledger, negotiation: Negotiation
 ) -> None:
     with writing(store):
         store.park(negotiation.id, "no answer for 60 s")
@@ -515,7 +515,7 @@ def test_parking_notes_the_error_and_ending_forgets_it(
 
 
 def test_every_hash_can_be_recomputed_after_every_kind_of_change(
-    store: Store, negotiations: list[Negotiation]
+    store: Ledger, negotiations: list[Negotiation]
 ) -> None:
     first, second = negotiations
 
@@ -553,7 +553,7 @@ def test_every_hash_can_be_recomputed_after_every_kind_of_change(
         "UPDATE quotes SET mandate = replace(mandate, '8.00', '9.00')",
     ],
 )
-def test_a_careless_edit_shows(store: Store, negotiation: Negotiation, edit: str) -> None:
+def test_a_careless_edit_shows(store: Ledger, negotiation: Negotiation, edit: str) -> None:
     append(store, entry(negotiation, 1), offer(negotiation, 2))
     assert_hashes_fit(store)
 
@@ -568,7 +568,7 @@ def test_a_careless_edit_shows(store: Store, negotiation: Negotiation, edit: str
 
 
 def test_what_fails_in_a_savepoint_is_undone_alone(
-    store: Store, negotiations: list[Negotiation]
+    store: Ledger, negotiations: list[Negotiation]
 ) -> None:
     first, second = negotiations
 
@@ -585,7 +585,7 @@ def test_what_fails_in_a_savepoint_is_undone_alone(
 
 
 def test_what_fails_in_a_transaction_is_undone_as_a_whole(
-    store: Store, negotiation: Negotiation
+    store: Ledger, negotiation: Negotiation
 ) -> None:
     before = contents(store)
 
@@ -599,7 +599,7 @@ def test_while_another_program_writes_the_database_is_unavailable_and_then_it_is
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("storage.database.BUSY_TIMEOUT_S", 0.01)
-    store = Store(tmp_path / "parley.db")
+    store = Ledger(tmp_path / "parley.db")
 
     with closing(sqlite3.connect(store.path)) as other, other:
         other.execute("BEGIN IMMEDIATE")
@@ -613,7 +613,7 @@ def test_while_another_program_writes_the_database_is_unavailable_and_then_it_is
 
 
 def test_readers_see_the_last_commit_and_never_wait_for_the_writer(
-    store: Store, quote: Quote, negotiation: Negotiation
+    store: Ledger, quote: Quote, negotiation: Negotiation
 ) -> None:
     append(store, entry(negotiation, 1))
 
@@ -629,7 +629,7 @@ def test_readers_see_the_last_commit_and_never_wait_for_the_writer(
 
 
 def test_all_of_a_negotiation_is_loaded_as_of_one_instant(
-    store: Store, negotiation: Negotiation, caplog: pytest.LogCaptureFixture
+    store: Ledger, negotiation: Negotiation, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Interruption(logging.Handler):
         """Another thread's message, between the first query and the second."""
@@ -652,7 +652,7 @@ def test_all_of_a_negotiation_is_loaded_as_of_one_instant(
 
 
 def test_every_query_of_a_negotiation_searches_an_index(
-    store: Store, quote: Quote, negotiations: list[Negotiation]
+    store: Ledger, quote: Quote, negotiations: list[Negotiation]
 ) -> None:
     first, second = negotiations
     statements: set[str] = set()
@@ -693,7 +693,7 @@ def test_every_query_of_a_negotiation_searches_an_index(
         ("SELECT * FROM interventions WHERE negotiation_id = 'n'", "interventions_by_negotiation"),
     ],
 )
-def test_what_others_poll_uses_an_index(store: Store, sql: str, index: str) -> None:
+def test_what_others_poll_uses_an_index(store: Ledger, sql: str, index: str) -> None:
     steps = [row["detail"] for row in rows(store.path, f"EXPLAIN QUERY PLAN {sql}")]
 
     assert len(steps) == 1
