@@ -83,7 +83,6 @@ class Stance:
     secrets: frozenset[Decimal]
     """The amounts that this side's words must not tell: its limits, its targets, their totals."""
     standing: StandingOffer | None = None
-    messages: int = 0
     received: Received | None = None
     """None until the counterpart makes its first offer."""
     progress_total: Decimal | None = None
@@ -92,7 +91,7 @@ class Stance:
     """Every value of the kinds beside price that this side has offered."""
 
     def offering(self, offer: StandingOffer) -> tuple[Stance, bool]:
-        """After a message of this side with an offer, and whether that was progress.
+        """After an offer of this side, and whether that was progress.
 
         Progress is a total better for the other by 0.5 % than at the last progress, so that many
         small steps count too, or a value of another term that was not offered before.
@@ -104,7 +103,6 @@ class Stance:
             utility=self.utility,
             secrets=self.secrets,
             standing=offer,
-            messages=self.messages + 1,
             received=self.received,
             progress_total=offer.total if bettered else self.progress_total,
             offered=self.offered | values,
@@ -124,7 +122,6 @@ class Stance:
             utility=self.utility,
             secrets=self.secrets,
             standing=self.standing,
-            messages=self.messages,
             received=Received(so_far.first, best, allowed, allowed_worth),
             progress_total=self.progress_total,
             offered=self.offered,
@@ -173,6 +170,7 @@ class Conversation:
     heard_by_brand: tuple[PublicMessage, ...] = ()
     """All messages, the person's too."""
     heard_by_supplier: tuple[PublicMessage, ...] = ()
+    """The two sides' messages."""
 
     @classmethod
     def opened(cls, quote: Quote, negotiation: Negotiation) -> Conversation:
@@ -226,7 +224,11 @@ class Conversation:
     def is_final(self) -> bool:
         """Whether this is the round that must bring progress."""
         patience = self.negotiation.rules.patience_rounds
-        return patience > 0 and self.stale_rounds >= patience
+        return self.stale_rounds >= patience > 0
+
+    def messages_of(self, side: Side) -> int:
+        """How many messages the side has sent."""
+        return self.rounds if side is Side.SUPPLIER else len(self.heard_by_supplier) - self.rounds
 
     def moves_left(self, side: Side) -> int:
         """How many messages the side may still send, the closing one of the brand included."""
@@ -308,7 +310,7 @@ class Conversation:
         """Both stances after a message, its sender's first, and whether the round has progress."""
         own, theirs = self.stance(side), self.stance(side.other)
         if message.move is not Move.OFFER or message.terms is None:
-            return replace(own, messages=own.messages + 1), theirs, self.progressed
+            return own, theirs, self.progressed
         offer = StandingOffer(message.seq, message.terms, self.request.total(message.terms))
         own, progress = own.offering(offer)
         return own, theirs.receiving(message.terms), self.progressed or progress

@@ -27,7 +27,8 @@ def judge(conversation: Conversation, side: Side, raw: object, origin: Origin) -
     """
     try:
         draft = read_draft(raw)
-        move = Move(draft.move)
+        move = draft.move
+        assert isinstance(move, Move)  # noqa: S101 - read_draft has made it one
         check_legal(move, conversation, side)
         match move:
             case Move.OFFER:

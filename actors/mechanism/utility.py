@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from storage.mandates import Mandate
 from storage.records import Priorities, Request, Terms
@@ -52,8 +51,11 @@ class Utility:
     def value(self, bundle: Mapping[str, TermValue]) -> float:
         """What the terms beside price are worth, currency per unit, 0 or more."""
         side, briefs, scales = self.side, self.mandate.terms, self.scales
-        keyed = [(kind, kind.key) for kind in KINDS]
-        return sum([kind.worth(briefs[key], bundle[key], side, scales[key]) for kind, key in keyed])
+        worth = 0.0
+        for kind in KINDS:
+            key = kind.key
+            worth += kind.worth(briefs[key], bundle[key], side, scales[key])
+        return worth
 
     def worth(self, key: str, value: TermValue) -> float:
         """What one term's value is worth, currency per unit, 0 or more."""
@@ -109,7 +111,6 @@ def _mean(prices: list[float], shares: tuple[float, ...]) -> float:
     return sum(price * share for price, share in zip(prices, shares, strict=True))
 
 
-@lru_cache(maxsize=1024)
 def _weight(priority: str, priorities: Priorities | None) -> float:
     if priorities is None:
         return 1.0

@@ -83,7 +83,7 @@ def view_for(
         "own_offer": own.standing,
         "their_offer": theirs.standing,
         "received": own.received,
-        "own_messages": own.messages,
+        "own_messages": conversation.messages_of(side),
         "rounds": conversation.rounds,
         "max_rounds": negotiation.rules.max_rounds,
         "moves_left": conversation.moves_left(side),
