@@ -33,15 +33,15 @@ class Mandates:
 def breaches(terms: Terms, mandate: Mandate, side: Side) -> list[str]:
     """The limit keys that the terms break for this side."""
     ranges, briefs, values = mandate.prices, mandate.terms, terms.others
-    prices = [
-        f"{line_id}.{UNIT_PRICE}"
-        for line_id, price in terms.unit_prices.items()
-        if not ranges[line_id].allows(price, side)
-    ]
-    others = [
-        kind.key for kind in KINDS if not kind.allows(briefs[kind.key], values[kind.key], side)
-    ]
-    return prices + others
+    broken: list[str] = []
+    for line_id, price in terms.unit_prices.items():
+        if not ranges[line_id].allows(price, side):
+            broken += [f"{line_id}.{UNIT_PRICE}"]
+    for kind in KINDS:
+        key = kind.key
+        if not kind.allows(briefs[key], values[key], side):
+            broken += [key]
+    return broken
 
 
 def check_limits(terms: Terms, mandates: Mandates, bound: tuple[Side, ...]) -> None:

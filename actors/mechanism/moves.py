@@ -73,10 +73,10 @@ def read_terms(raw: Terms | Mapping[str, Any] | None, request: Request) -> Terms
     Raises:
         Refused: Something is missing, malformed, or not the brand's request.
     """
-    if isinstance(raw, Terms):
-        raw = {"unit_prices": raw.unit_prices, **raw.others}
     if not isinstance(raw, Mapping):
-        raise Refused(Rule.UNREADABLE, "an offer needs terms: unit_prices and each other term")
+        if not isinstance(raw, Terms):
+            raise Refused(Rule.UNREADABLE, "an offer needs terms: unit_prices and each other term")
+        raw = {"unit_prices": raw.unit_prices, **raw.others}
     unknown = set(map(str, raw)) - FIELDS_OF_TERMS
     if unknown:
         raise Refused(Rule.ALTERED_REQUEST, f"no such terms here: {_echo(sorted(unknown))}")
