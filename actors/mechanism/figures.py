@@ -10,9 +10,10 @@ from decimal import Decimal
 from storage.money import DECIMALS
 from storage.terms.payment import read_instalments
 
+# a pattern that begins with a digit, and looks back only then, is searched for from digit to digit
 _NUMBER = re.compile(
-    r"\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?!\d)"  # 3,95,000.00, as Indian suppliers write it
-    r"|\d{1,3}(?:[ .,'_]\d{3})+(?:[.,]\d+)?(?!\d)|\d+(?:[.,]\d+)?",
+    r"\d(?:\d?(?:,\d{2})+,\d{3}(?:\.\d+)?(?!\d)"  # 3,95,000.00, as Indian suppliers write it
+    r"|\d{0,2}(?:[ .,'_]\d{3})+(?:[.,]\d+)?(?!\d)|\d*(?:[.,]\d+)?)",
     re.ASCII,
 )
 _UNGROUPED = str.maketrans("", "", " '_")
@@ -22,11 +23,11 @@ _SHARES = re.compile(
     rf"(?<!\d)\d+(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)+(?:\s*{_NET})?|{_NET}", re.ASCII | re.I
 )
 _DURATION = re.compile(
-    r"(?<![\d.,])\d{1,4}(?:\s*(?:[-\u2010-\u2015]|to|or)\s*\d{1,4})?"
+    r"\d(?<![\d.,]\d)\d{0,3}(?:\s*(?:[-\u2010-\u2015]|to|or)\s*\d{1,4})?"
     r"(?=[\s-]*(?:(?:calendar|working|business)\s+)?(?:days?|weeks?|months?|years?)\b)",
     re.ASCII | re.I,
 )
-_PERCENT = re.compile(r"(?<![\d.,])\d{1,3}(?=\s*(?:%|percent\b|per\s+cent\b))", re.ASCII | re.I)
+_PERCENT = re.compile(r"\d(?<![\d.,]\d)\d{0,2}(?=\s*(?:%|percent\b|per\s+cent\b))", re.ASCII | re.I)
 _MONEY_BEFORE = re.compile(r"(?:[$¢£¥\u20a0-\u20cf]|\b([a-z]{3}))\s*$", re.I)
 _LONGEST_BEFORE = 8
 """Characters before a figure in which its currency is looked for."""
