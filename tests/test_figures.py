@@ -5,8 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from actors.mechanism.figures import figures, plain, readings
+from actors.mechanism.figures import figures, may_name, plain, readings
 
 
 def values(text: str) -> list[set[Decimal]]:
@@ -164,3 +166,29 @@ def test_plain_text_keeps_words_lines_and_composed_letters() -> None:
 
 def test_a_number_without_marks_has_one_reading() -> None:
     assert readings("7 200") == {Decimal(7200)}
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("We could pay 30/70 800 or so.", "800"),
+        ("We could do 5 300 days from now.", "5"),
+        ("It is 7'20 then 300 days.", "7"),
+        ("net 30 7.20", "7.20"),
+        ("10_800 days", "10"),
+    ],
+)
+def test_a_quick_no_is_certain(text: str, amount: str) -> None:
+    secret = frozenset({Decimal(amount)})
+    is_read = any(figure.readings & secret for figure in figures(text))
+
+    assert may_name(plain(text), secret) or not is_read
+
+
+@given(st.text(alphabet="0123456789 .,'_/net%dayskUSD-", max_size=40), st.integers(1, 999))
+@settings(derandomize=True, max_examples=2000)
+def test_a_quick_no_is_certain_whatever_the_text(text: str, amount: int) -> None:
+    for secret in (Decimal(amount), Decimal(amount) / 100):
+        is_read = any(secret in figure.readings for figure in figures(text))
+
+        assert may_name(plain(text), frozenset({secret})) or not is_read

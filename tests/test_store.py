@@ -28,6 +28,7 @@ from storage.errors import (
     UnknownRecord,
 )
 from storage.hashes import brief_hash, message_hash, quote_hash, row_hash
+from storage.ledger import Appended, Ledger
 from storage.records import (
     Ending,
     Entry,
@@ -43,7 +44,6 @@ from storage.records import (
     Sender,
     Terms,
 )
-from storage.ledger import Appended, Ledger
 
 CONFIG = make_config([make_supplier(1), make_supplier(2)])
 BRAND, SUPPLIER = Sender.BRAND, Sender.SUPPLIER

@@ -18,6 +18,8 @@ _NUMBER = re.compile(
 )
 _UNGROUPED = str.maketrans("", "", " '_")
 _DIGITS = re.compile(r"\d[\d .,'_]*", re.ASCII)
+_JOINERS = frozenset(" '_")
+_MARKS = " .,'_"
 _NET = r"\bnet\s*\d+\b(?![ .,']?\d)"  # `net 7.20` is a price
 _SHARES = re.compile(
     rf"(?<!\d)\d+(?:\.\d+)?(?:\s*/\s*\d+(?:\.\d+)?)+(?:\s*{_NET})?|{_NET}", re.ASCII | re.I
@@ -66,6 +68,8 @@ def plain(text: str) -> str:
 def may_name(prose: str, amounts: frozenset[Decimal]) -> bool:
     """Whether a run of digits in plain text could be an amount: cheap, and a no is certain."""
     for run in _DIGITS.findall(prose):
+        if not _JOINERS.isdisjoint(run.strip(_MARKS)):
+            return True  # part of it may be a share or a lead time, and the rest a figure
         for number in _NUMBER.findall(run):
             for value in readings(number):
                 if value in amounts or 1000 * value in amounts:
