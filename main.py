@@ -11,8 +11,9 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from actors.command_line import parser
 from actors.inert import inert
 
 if TYPE_CHECKING:
@@ -28,16 +29,15 @@ PARENT_LOOK_S = 0.5
 """Seconds between two looks whether the parent process is still there."""
 
 
-class Terminated(BaseException):
+class Terminated(SystemExit):
     """SIGTERM came."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, and return its exit code."""
-    options = _parser().parse_args(argv)
-    command: Callable[[argparse.Namespace], int] = options.command
+    options = parser().parse_args(argv)
     try:
-        return command(options)
+        return COMMANDS[options.command](options)
     except KeyboardInterrupt:
         return INTERRUPTED
     except Terminated:
@@ -56,13 +56,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
 
 
-class _Parser(argparse.ArgumentParser):
-    """Repeats nothing to the terminal that could steer it."""
-
-    def error(self, message: str) -> NoReturn:
-        super().error(inert(message))
-
-
 def entry() -> None:
     """The console script."""
     signal.signal(signal.SIGTERM, _terminate)
@@ -70,61 +63,8 @@ def entry() -> None:
 
 
 def _terminate(*_: object) -> None:
-    raise Terminated
-
-
-def _parser() -> argparse.ArgumentParser:
-    shared = _Parser(add_help=False)
-    shared.add_argument("--database", metavar="FILE", help="the SQLite file (parley.db)")
-    shared.add_argument("--config", metavar="FILE", help="the settings (config.toml)")
-    shared.add_argument("--json", action="store_true", help="print JSON for programs")
-    engine = _Parser(add_help=False, parents=[shared])
-    engine.add_argument("--log-file", metavar="FILE", help="JSON lines (beside the database)")
-    engine.add_argument("--brand", metavar="NAME", help="who speaks for the brand (tactics)")
-    engine.add_argument("--suppliers", metavar="NAME", help="who speaks for suppliers (tactics)")
-    engine.add_argument("--pace", type=float, default=0.0, metavar="S", help="seconds a message")
-    parser = _Parser(
-        prog="parley",
-        description="Negotiate one quote with many suppliers at the same time.",
-        epilog="Without a command: run the sample quote.",
-    )
-    commands = parser.add_subparsers(metavar="COMMAND")
-
-    def command(
-        name: str, does: str, call: Callable[[argparse.Namespace], int], *, runs: bool = False
-    ) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, parents=[engine if runs else shared], help=does)
-        made.set_defaults(command=call)
-        return made
-
-    run = command("run", "negotiate a quote to its end", _run, runs=True)
-    add = command("add", "save a quote, pending", _add)
-    for each in (run, add):
-        each.add_argument("quote", nargs="?", metavar="QUOTE", help="a TOML file (the sample)")
-    start = command("start", "have the engine start a pending quote", _start)
-    for each in (run, start):
-        each.add_argument("--manual", action="store_true", help="stop after each brand message")
-    cancel = command("cancel", "cancel a quote", _cancel)
-    for each in (start, cancel):
-        each.add_argument("id", metavar="QUOTE_ID", help="of a quote (q-…)")
-    going_on = command("continue", "go on with what waits or is parked", _continue)
-    going_on.add_argument("id", metavar="ID", help="of a negotiation (n-…) or a quote (q-…)")
-    intervene = command("intervene", "guide the brand's agent", _intervene)
-    intervene.add_argument("id", metavar="ID", help="of a negotiation (n-…) or a quote (q-…)")
-    intervene.add_argument("text", nargs="?", metavar="TEXT", help="what the agent should mind")
-    intervene.add_argument("--limit", action="append", metavar="K=V", help="unit_price=6.40, …")
-    intervene.add_argument("--priority", action="append", metavar="K=N", help="all four, sum 100")
-    instead = intervene.add_mutually_exclusive_group()
-    instead.add_argument("--accept", type=int, metavar="SEQ", help="accept the supplier's offer")
-    instead.add_argument("--walk-away", action="store_true", help="end it in impasse")
-    command("list", "list all quotes", _list)
-    show = command("show", "show a quote, a conversation or a receipt", _show)
-    show.add_argument("id", metavar="ID", help="of a quote (q-…), negotiation (n-…) or i-…")
-    serve = command("serve", "be the engine until SIGTERM", _serve, runs=True)
-    serve.add_argument("--exit-with-parent", action="store_true", help="end when the parent does")
-    defaults = run.parse_args([])
-    parser.set_defaults(**vars(defaults))
-    return parser
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: we stop, in bounded time
+    raise Terminated(TERMINATED)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -137,17 +77,9 @@ def _run(options: argparse.Namespace) -> int:
     config, database = _config(options)
     # mistakes show before anything is made
     request = read_quote_request(options.quote, config.suppliers)
-    log_file = options.log_file or _log_beside(database)
     # for programs stdout is the result alone, so what happens meanwhile goes to stderr
     terminal = console(stderr=options.json)
-    with NegotiationSystem.start(
-        config,
-        database=database,
-        brand=options.brand,
-        suppliers=options.suppliers,
-        log_file=log_file,
-        pace_s=options.pace,
-    ) as system:
+    with NegotiationSystem.start(config, **_engine(options, database)) as system:
         with shown(system, terminal):
             quote = system.create_quote(request)
             system.start_negotiations(quote.id, automatic=False if options.manual else None)
@@ -179,14 +111,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     terminal = console(stderr=True)
     parent = os.getppid()
-    with NegotiationSystem.start(
-        config,
-        database=database,
-        brand=options.brand,
-        suppliers=options.suppliers,
-        log_file=options.log_file or _log_beside(database),
-        pace_s=options.pace,
-    ) as system:
+    with NegotiationSystem.start(config, **_engine(options, database)) as system:
         system.subscribe(hear)
         if terminal.is_terminal:
             system.subscribe(lambda event: print_line(event, terminal))
@@ -199,6 +124,25 @@ def _serve(options: argparse.Namespace) -> int:
         except Terminated:
             pass  # that is how an engine is asked to end
     return NOT_DONE if halted.is_set() else DONE
+
+
+def _repl(options: argparse.Namespace) -> int:
+    from actors.repl import ReplSystem, converse
+
+    config, database = _config(options)
+    with ReplSystem.start(config, **_engine(options, database)) as system:
+        converse(system)
+    return DONE
+
+
+def _engine(options: argparse.Namespace, database: Path) -> dict[str, Any]:
+    return {
+        "database": database,
+        "brand": options.brand,
+        "suppliers": options.suppliers,
+        "log_file": options.log_file or _log_beside(database),
+        "pace_s": options.pace,
+    }
 
 
 def _add(options: argparse.Namespace) -> int:
@@ -234,8 +178,8 @@ def _intervene(options: argparse.Namespace) -> int:
     return _receive(
         options,
         options.text,
-        limits=_pairs(options.limit, "--limit", _limit),
-        priorities=_pairs(options.priority, "--priority", _whole),
+        limits=options.limit and dict(options.limit),
+        priorities=options.priority and dict(options.priority),
         action=action if options.accept is None else "accept",
         accepts_seq=options.accept,
     )
@@ -250,33 +194,6 @@ def _receive(options: argparse.Namespace, text: str | None = None, **guidance: A
     records = [one.model_dump(mode="json", include=RECEIPT) for one in received]
     lines = "\n".join(f"{one.id} is received for {one.negotiation_id}" for one in received)
     return _noted(options, records if of_quote else records[0], lines, engine_acts=True)
-
-
-def _pairs(
-    written: Sequence[str] | None, option: str, read: Callable[[str, str], Any]
-) -> dict[str, Any] | None:
-    """`K=V` options as a mapping; None where there are none."""
-    from actors.errors import InterventionError
-
-    if written is None:
-        return None
-    wrong = [pair for pair in written if not all(pair.partition("="))]
-    if wrong:
-        raise InterventionError([f"{option}: write KEY=VALUE, not {pair!r}" for pair in wrong])
-    return {key: read(key, value) for key, _, value in (pair.partition("=") for pair in written)}
-
-
-def _limit(key: str, value: str) -> object:
-    """A limit's value: a price as text, days as a number, payments as a list."""
-    if key.endswith("unit_price"):
-        return value
-    if value.isdecimal():
-        return int(value)
-    return [part.strip() for part in value.split(",")]
-
-
-def _whole(_: str, value: str) -> object:
-    return int(value) if value.isdecimal() else value
 
 
 def _noted(
@@ -392,6 +309,19 @@ def _explained(error: Exception) -> tuple[int, Sequence[str]] | None:
         case _:
             return None
 
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "run": _run,
+    "add": _add,
+    "start": _start,
+    "cancel": _cancel,
+    "continue": _continue,
+    "intervene": _intervene,
+    "list": _list,
+    "show": _show,
+    "serve": _serve,
+    "repl": _repl,
+}
 
 if __name__ == "__main__":
     entry()

@@ -14,11 +14,16 @@ def inert(text: str, *, lines: bool = False) -> str:
     Args:
         lines: Whether line breaks may stay.
     """
-    shown = "".join(
-        character if _harmless(character) or (lines and character == "\n") else _escape(character)
-        for character in text[:LONGEST_SHOWN]
-    )
+    shown = visible(text[:LONGEST_SHOWN], keep="\n" if lines else "")
     return shown + "…" if len(text) > LONGEST_SHOWN else shown
+
+
+def visible(text: str, *, keep: str) -> str:
+    """Do the same without cutting, and leave the characters in `keep` as they are."""
+    return "".join(
+        character if character in keep or _harmless(character) else _escape(character)
+        for character in text
+    )
 
 
 def _harmless(character: str) -> bool:

@@ -8,6 +8,7 @@ from typing import NewType
 from pydantic import JsonValue
 
 from storage.records import Moment, NegotiationId, Priorities
+from storage.shown import Shown, short
 from storage.terms.kind import Record
 
 InterventionId = NewType("InterventionId", str)
@@ -34,7 +35,7 @@ class Action(StrEnum):
     """Go on with a negotiation that waits or is parked; it carries nothing else."""
 
 
-class Intervention(Record):
+class Intervention(Shown):
     """A person's guidance to the brand's agent in one negotiation, and its receipt."""
 
     id: InterventionId
@@ -57,11 +58,11 @@ class Intervention(Record):
     """Over all other columns, once it is settled."""
     created_at: Moment
 
-    def __repr__(self) -> str:
-        """Such as `<Intervention i-… in n-…: applied, message 7>`; its text stays out."""
-        place = f", message {self.applied_seq}" if self.applied_seq else ""
-        why = f", {self.reason}" if self.reason else ""
-        return f"<Intervention {self.id} in {self.negotiation_id}: {self.status}{place}{why}>"
+    def in_short(self) -> str:
+        """Such as `i-… in n-…: applied, message 7 follows`; its text stays out."""
+        place = f", message {self.applied_seq} follows" if self.applied_seq else ""
+        why = f", {short(self.reason)}" if self.reason else ""
+        return f"{self.id} in {self.negotiation_id}: {self.status}{place}{why}"
 
     @property
     def wording(self) -> str:

@@ -82,6 +82,7 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
         ),
         ("mistralai", {"actors.negotiators.mistral"}),
         ("portalocker", {"storage.lock"}),
+        ("prompt_toolkit", {"actors.prompt"}),
         ("sqlite3", {"storage.migrations", "storage.store"}),
     ],
 )

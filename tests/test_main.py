@@ -193,7 +193,7 @@ def test_list_without_a_database_says_so_and_makes_none(tmp_path: Path) -> None:
 def test_help_names_every_command(tmp_path: Path) -> None:
     printed = parley(tmp_path, "--help").stdout
 
-    for command in ("run", "list", "show"):
+    for command in ("run", "repl", "list", "show"):
         assert re.search(rf"^\s+{command}\b", printed, re.MULTILINE)
 
 
@@ -218,7 +218,7 @@ def test_help_waits_for_no_import_and_a_run_for_no_model(tmp_path: Path) -> None
         return set(ran.stderr.splitlines()[-1].split())
 
     assert not modules("--help") & {"pydantic", "peewee", "pykka", "structlog", "rich", "asyncio"}
-    assert not modules("run", "--json") & {"mistralai", "httpx2", "httpx"}
+    assert not modules("run", "--json") & {"mistralai", "httpx2", "httpx", "prompt_toolkit"}
 
 
 def test_on_a_terminal_progress_is_a_live_table(tmp_path: Path) -> None:

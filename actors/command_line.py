@@ -1,0 +1,92 @@
+"""The command line as it may be typed; what each command does is in `main`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import NoReturn
+
+from actors.inert import inert
+
+# nothing else is imported here: `--help` must not wait for it
+
+
+class _Parser(argparse.ArgumentParser):
+    """Repeats nothing to the terminal that could steer it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(inert(message))
+
+
+def parser() -> argparse.ArgumentParser:
+    """What reads a command line into options; `command` is the command's name."""
+    files = _Parser(add_help=False)
+    files.add_argument("--database", metavar="FILE", help="the SQLite file (parley.db)")
+    files.add_argument("--config", metavar="FILE", help="the settings (config.toml)")
+    shared = _Parser(add_help=False, parents=[files])
+    shared.add_argument("--json", action="store_true", help="print JSON for programs")
+    engine = _Parser(add_help=False)
+    engine.add_argument("--log-file", metavar="FILE", help="JSON lines (beside the database)")
+    engine.add_argument("--brand", metavar="NAME", help="who speaks for the brand (tactics)")
+    engine.add_argument("--suppliers", metavar="NAME", help="who speaks for suppliers (tactics)")
+    engine.add_argument("--pace", type=float, default=0.0, metavar="S", help="seconds a message")
+    whole = _Parser(
+        prog="parley",
+        description="Negotiate one quote with many suppliers at the same time.",
+        epilog="Without a command: run the sample quote.",
+    )
+    commands = whole.add_subparsers(metavar="COMMAND", dest="command")
+
+    def command(name: str, does: str, *parents: _Parser) -> _Parser:
+        return commands.add_parser(name, parents=parents or (shared,), help=does)
+
+    run = command("run", "negotiate a quote to its end", shared, engine)
+    add = command("add", "save a quote, pending")
+    for each in (run, add):
+        each.add_argument("quote", nargs="?", metavar="QUOTE", help="a TOML file (the sample)")
+    start = command("start", "have the engine start a pending quote")
+    for each in (run, start):
+        each.add_argument("--manual", action="store_true", help="stop after each brand message")
+    cancel = command("cancel", "cancel a quote")
+    for each in (start, cancel):
+        each.add_argument("id", metavar="QUOTE_ID", help="of a quote (q-…)")
+    going_on = command("continue", "go on with what waits or is parked")
+    intervene = command("intervene", "guide the brand's agent")
+    for each in (going_on, intervene):
+        each.add_argument("id", metavar="ID", help="of a negotiation (n-…) or a quote (q-…)")
+    intervene.add_argument("text", nargs="?", metavar="TEXT", help="what the agent should mind")
+    for option, key, read, example in (
+        ("--limit", "K=V", _limit, "such as unit_price=6.40; can be given again"),
+        ("--priority", "K=N", _priority, "all four, such as cost=40; they sum to 100"),
+    ):
+        intervene.add_argument(option, action="append", metavar=key, type=read, help=example)
+    instead = intervene.add_mutually_exclusive_group()
+    instead.add_argument("--accept", type=int, metavar="SEQ", help="accept the supplier's offer")
+    instead.add_argument("--walk-away", action="store_true", help="end it in impasse")
+    command("list", "list all quotes")
+    show = command("show", "show a quote, a conversation or a receipt")
+    show.add_argument("id", metavar="ID", help="of a quote (q-…), negotiation (n-…) or i-…")
+    serve = command("serve", "be the engine until SIGTERM", shared, engine)
+    serve.add_argument("--exit-with-parent", action="store_true", help="end when the parent does")
+    command("repl", "type Python with `system`", files, engine)
+    whole.set_defaults(**vars(run.parse_args([])) | {"command": "run"})
+    return whole
+
+
+def _limit(written: str) -> tuple[str, object]:
+    """A limit's key and value: a price as text, days as a number, payments as a list."""
+    key, value = _pair(written)
+    if key.endswith("unit_price"):
+        return key, value
+    return key, int(value) if value.isdecimal() else [part.strip() for part in value.split(",")]
+
+
+def _priority(written: str) -> tuple[str, object]:
+    key, value = _pair(written)
+    return key, int(value) if value.isdecimal() else value
+
+
+def _pair(written: str) -> tuple[str, str]:
+    key, _, value = written.partition("=")
+    if not key or not value:
+        raise argparse.ArgumentTypeError("write KEY=VALUE")
+    return key, value
