@@ -183,6 +183,19 @@ def test_lines_that_are_pasted_together_run_one_by_one(tmp_path: Path) -> None:
         terminal.until("fine\r\n")
 
 
+def test_ctrl_c_drops_what_was_pasted_behind_it(tmp_path: Path) -> None:
+    with Terminal(tmp_path, "--pace", "30") as terminal:
+        terminal.run(START, shows="quote.started")
+        terminal.press(f"\x1b[200~{WAIT}\rprint('nev' + 'er')\x1b[201~\r")
+        terminal.until("waiting\r\n")
+
+        terminal.press("\x03")
+
+        terminal.until("interrupted; negotiations go on\r\n")
+        terminal.run("print('he' + 're')", shows="here\r\n")
+        assert "never\r\n" not in terminal.screen
+
+
 def test_hostile_text_stays_inert(tmp_path: Path) -> None:
     stray = make_supplier(9).model_dump(mode="json") | {"name": HOSTILE}
     fields = quote_fields(suppliers=["supplier-9"], supplier=[stray], notes=HOSTILE)
