@@ -5,6 +5,7 @@ Each line has `ts`, `level` and `event`, then ids, then facts; never a prompt, a
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Hashable, Iterator
@@ -14,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+import orjson
 import structlog
 
 from actors.inert import inert
@@ -437,20 +439,22 @@ def _json_lines(file: _LogFile) -> _Lines:
     lines: _Lines = structlog.wrap_logger(
         file,
         wrapper_class=_Lines,
-        processors=[
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-            _in_order,
-            structlog.processors.JSONRenderer(),
-            _encoded,
-        ],
+        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"), _rendered],
     ).bind()
     return lines
 
 
-def _in_order(_logger: Any, _method: str, line: Any) -> Any:
+def _rendered(_logger: Any, _method: str, line: Any) -> Any:
     head = {"ts": line["ts"], "level": line["level"], "event": line["event"]}
-    return head | line["facts"]
+    return (_ascii_json(head | line["facts"]) + b"\n",), {}
 
 
-def _encoded(_logger: Any, _method: str, line: Any) -> Any:
-    return (line.encode("ascii") + b"\n",), {}
+def _ascii_json(line: dict[str, Any]) -> bytes:
+    """In ASCII, so that no text holds a control code or turns a reader's line around."""
+    try:
+        quick = orjson.dumps(line)
+    except TypeError:  # it refuses lone surrogates
+        quick = None
+    if quick is not None and quick.isascii():
+        return quick
+    return json.dumps(line, separators=(",", ":")).encode("ascii")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,16 @@ def test_hostile_text_forges_no_line_and_no_control_code(tmp_path: Path) -> None
     assert raw.isascii()
     assert b"\x1b" not in raw
     assert lines(tmp_path / "log.jsonl")[0]["error"] == PARKED.error
+
+
+@pytest.mark.parametrize("text", ["calm", "Z\N{LATIN SMALL LETTER U WITH DIAERESIS}rich", "\ud800"])
+def test_every_text_can_be_logged_and_read_back(tmp_path: Path, text: str) -> None:
+    stream = EventStream(tmp_path / "log.jsonl")
+    stream.emit(replace(PARKED, error=text))
+    stream.close()
+
+    assert (tmp_path / "log.jsonl").read_bytes().isascii()
+    assert lines(tmp_path / "log.jsonl")[0]["error"] == text
 
 
 def test_the_line_for_a_person_is_inert_and_calm() -> None:
