@@ -21,6 +21,7 @@ from actors.mailbox import (
 from actors.negotiators.cast import Cast
 from actors.negotiators.negotiator import Speaker
 from actors.runtime import LoopActor, Restart, in_thread, say, watched
+from actors.time_limits import TimeLimits
 from storage.records import Origin
 from storage.terms.kind import Side
 
@@ -41,6 +42,7 @@ class Agent(LoopActor):
         super().__init__()
         self._cast = speakers
         self._drafts: dict[DraftId, asyncio.Task[None]] = {}
+        self._limits = TimeLimits()
         self._threads = asyncio.Semaphore(THREADS)
 
     def on_receive(self, mail: AgentMail) -> None:
@@ -84,7 +86,7 @@ class Agent(LoopActor):
         if speaker.blocks:
             proposal = await self._in_thread(request, speaker)
         else:
-            async with asyncio.timeout(request.timeout_s):
+            with self._limits.limit(request.timeout_s):
                 move = speaker.negotiator.next_move(request.view)
                 proposal = await watched(move, self._naming(speaker))
         return MoveDrafted(
@@ -97,7 +99,7 @@ class Agent(LoopActor):
     async def _in_thread(self, request: DraftMove, speaker: Speaker) -> object:
         await self._queue(request)
         try:
-            async with asyncio.timeout(request.timeout_s):
+            with self._limits.limit(request.timeout_s):
                 move = await in_thread(lambda: speaker.negotiator.next_move(request.view))
                 if inspect.iscoroutine(move):
                     return await watched(move, self._naming(speaker))
@@ -118,8 +120,8 @@ class Agent(LoopActor):
                 return
 
     def _naming(self, speaker: Speaker) -> Callable[[float], None]:
-        name = f"{type(speaker.negotiator).__name__}.next_move"
-        return lambda seconds: self.loop.held(name, seconds)
+        who = type(speaker.negotiator)
+        return lambda seconds: self.loop.held(f"{who.__name__}.next_move", seconds)
 
 
 class BrandAgent(Agent):
