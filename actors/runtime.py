@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 
 import pykka
 from pykka._envelope import Envelope
-from pykka.messages import _ActorStop
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
 from actors.events import EventStream, LoopHeld, MailUndeliverable
 
@@ -33,6 +33,8 @@ STOP_S = 5.0
 """Seconds that whatever runs on the loop has for its end when the system stops."""
 BURST = 256
 """Pieces of mail handled before the loop looks after its timers and sockets again."""
+PYKKA_MAIL = frozenset({_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr})
+"""What Pykka itself puts into an inbox."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,18 +229,17 @@ class LoopActor(pykka.Actor):
         # on_start has the first turn, before any mail
         self._started = False
         self.loop.wake(self)
-        self.actor_inbox.open(lambda: self.loop.wake(self))
+        self.actor_inbox.open(partial(self.loop.wake, self))
 
     def take_turn(self) -> None:
         """Handle one piece of mail, if any waits; called by the loop."""
         began = time.perf_counter()
-        doing = "on_start"
+        envelope: Envelope[Any] | None = None
         try:
             if not self._started:
                 self._started = True
                 self.on_start()
             elif (envelope := self._next_envelope()) is not None:
-                doing = type(envelope.message).__name__
                 if envelope.reply_to is None:
                     self._handle_receive(envelope.message)
                 else:
@@ -247,19 +248,24 @@ class LoopActor(pykka.Actor):
             self._fail(error)
         held_s = time.perf_counter() - began
         if held_s > HELD_S:
+            doing = "on_start" if envelope is None else type(envelope.message).__name__
             self.loop.held(f"{type(self).__name__}.{doing}", held_s)
 
     def _next_envelope(self) -> Envelope[Any] | None:
-        if self.actor_inbox.empty():
-            return None
         if not self._has_failed:
-            return self.actor_inbox.get()
+            return None if self.actor_inbox.empty() else self.actor_inbox.get()
         envelope = self.actor_inbox.get_urgent()
         if envelope is not None:
             self._has_failed = False
             # the turns of the mail that waited meanwhile were taken while nothing was handled
-            self.actor_inbox.open(lambda: self.loop.wake(self))
+            self.actor_inbox.open(partial(self.loop.wake, self))
         return envelope
+
+    def _handle_receive(self, message: Any) -> Any:
+        # Pykka would look for its own four kinds of mail in each piece of ours
+        if type(message) in PYKKA_MAIL:
+            return super()._handle_receive(message)
+        return self.on_receive(message)
 
     def _handle_ask(self, envelope: Envelope[Any], reply_to: pykka.Future[Any]) -> None:
         try:

@@ -88,6 +88,8 @@ RELOADS = 3
 MOVES_BY_ITSELF = "it moves by itself"
 HAS_ENDED = "the negotiation has ended"
 
+DraftMail = MoveDrafted | DraftFailed | DraftQueued | DraftOverdue | RetryDraft
+"""What comes of a draft."""
 Receipt = MessageSaved | GuidanceSaved | ContinuingSaved | EndingSaved | ParkingSaved | SaveFailed
 """What a save in flight is answered with."""
 
@@ -149,6 +151,12 @@ class SupplierNegotiation(LoopActor):
     def on_receive(self, mail: NegotiationMail) -> None:
         """Handle one piece of mail."""
         match mail:
+            # the two that come with every message stand first
+            case MoveDrafted() if self._drafting.is_open(mail.draft_id):
+                self._play(mail)
+            case MessageSaved() if not self._loading:
+                self._in_flight = None
+                self._speak(mail)
             case NegotiationLoaded(loaded=loaded):
                 self._resume(loaded)
             case Restart():
@@ -160,9 +168,19 @@ class SupplierNegotiation(LoopActor):
                 self._called(mail)
             case _ if self._loading:
                 pass  # it is older than what is being loaded
-            case MoveDrafted() | DraftFailed() | DraftQueued() | DraftOverdue() | RetryDraft() if (
-                not self._drafting.is_open(mail.draft_id)
-            ):
+            case MoveDrafted() | DraftFailed() | DraftQueued() | DraftOverdue() | RetryDraft():
+                self._drafted(mail)
+            case RefusalsSaved(settled=settled):
+                self._refusals -= 1
+                self._tell_settled(settled)
+                self._tell_if_still()
+            case _:
+                self._in_flight = None
+                self._saved(mail)
+
+    def _drafted(self, mail: DraftMail) -> None:
+        match mail:
+            case _ if not self._drafting.is_open(mail.draft_id):
                 self._emit(StaleDraftDropped, draft_id=mail.draft_id)
             case MoveDrafted():
                 self._play(mail)
@@ -175,13 +193,8 @@ class SupplierNegotiation(LoopActor):
                 self._failed(f"nothing heard for {patience_s:g} s", retryable=True)
             case RetryDraft():
                 self._drafting.again(self._conversation)
-            case RefusalsSaved(settled=settled):
-                self._refusals -= 1
-                self._tell_settled(settled)
-                self._tell_if_still()
             case _:
-                self._in_flight = None
-                self._saved(mail)
+                assert_never(mail)
 
     def _saved(self, receipt: Receipt) -> None:
         match receipt:
