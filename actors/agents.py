@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
-from typing import assert_never
+from collections.abc import Awaitable, Coroutine
+from typing import Any, assert_never
 
 from actors.errors import NegotiatorError
 from actors.inert import inert
@@ -71,9 +71,17 @@ class Agent(LoopActor):
             task.cancel()
 
     async def _draft(self, request: DraftMove) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task()  # in a coroutine that is thrown away it can't be asked for
+        answer: MoveDrafted | DraftFailed
         try:
-            answer: MoveDrafted | DraftFailed = await self._answer(request)
+            speaker = self._cast.speaker(self.side, request.negotiator, request.view.supplier.id)
+            if speaker.blocks:
+                proposal = await self._in_thread(request, speaker)
+            else:
+                with self._limits.limit(request.timeout_s):
+                    move = speaker.negotiator.next_move(request.view)
+                    proposal = await self._watched(speaker, move)
+            answer = _drafted(request, speaker, proposal)
         except BaseException as error:
             if task is not None and task.cancelling():
                 raise
@@ -81,28 +89,13 @@ class Agent(LoopActor):
         self._drafts.pop(request.draft_id, None)
         say(request.reply_to, answer, self.loop.events)
 
-    async def _answer(self, request: DraftMove) -> MoveDrafted:
-        speaker = self._cast.speaker(self.side, request.negotiator, request.view.supplier.id)
-        if speaker.blocks:
-            proposal = await self._in_thread(request, speaker)
-        else:
-            with self._limits.limit(request.timeout_s):
-                move = speaker.negotiator.next_move(request.view)
-                proposal = await watched(move, self._naming(speaker))
-        return MoveDrafted(
-            draft_id=request.draft_id,
-            proposal=proposal,
-            origin=Origin.FALLBACK if request.is_fallback else speaker.origin,
-            fallback=None if request.is_fallback else speaker.fallback,
-        )
-
     async def _in_thread(self, request: DraftMove, speaker: Speaker) -> object:
         await self._queue(request)
         try:
             with self._limits.limit(request.timeout_s):
                 move = await in_thread(lambda: speaker.negotiator.next_move(request.view))
                 if inspect.iscoroutine(move):
-                    return await watched(move, self._naming(speaker))
+                    return await self._watched(speaker, move)
                 return move
         finally:
             self._threads.release()
@@ -119,9 +112,8 @@ class Agent(LoopActor):
             else:
                 return
 
-    def _naming(self, speaker: Speaker) -> Callable[[float], None]:
-        who = type(speaker.negotiator)
-        return lambda seconds: self.loop.held(f"{who.__name__}.next_move", seconds)
+    def _watched(self, speaker: Speaker, move: Coroutine[Any, Any, object]) -> Awaitable[object]:
+        return watched(move, self.loop.held, f"{type(speaker.negotiator).__name__}.next_move")
 
 
 class BrandAgent(Agent):
@@ -134,6 +126,15 @@ class SupplierAgent(Agent):
     """Answers for each supplier."""
 
     side = Side.SUPPLIER
+
+
+def _drafted(request: DraftMove, speaker: Speaker, proposal: object) -> MoveDrafted:
+    return MoveDrafted(
+        draft_id=request.draft_id,
+        proposal=proposal,
+        origin=Origin.FALLBACK if request.is_fallback else speaker.origin,
+        fallback=None if request.is_fallback else speaker.fallback,
+    )
 
 
 def _failure(request: DraftMove, error: BaseException) -> DraftFailed:

@@ -306,7 +306,9 @@ def _answer_dead(message: object, reply_to: pykka.Future[Any]) -> None:
 
 
 @coroutine
-def watched(work: Coroutine[Any, Any, T], held: Callable[[float], None]) -> Generator[Any, Any, T]:
+def watched(
+    work: Coroutine[Any, Any, T], held: Callable[[str, float], None], by: str
+) -> Generator[Any, Any, T]:
     """Await a coroutine, and report every step of it that held the loop, with its seconds."""
     error: BaseException | None = None
     while True:
@@ -319,7 +321,7 @@ def watched(work: Coroutine[Any, Any, T], held: Callable[[float], None]) -> Gene
         finally:
             held_s = time.perf_counter() - began
             if held_s > HELD_S:
-                held(held_s)
+                held(by, held_s)
         try:
             error = None
             yield awaited

@@ -253,7 +253,7 @@ def test_a_step_that_holds_the_loop_is_reported_and_cancelling_reaches_the_corou
 
 
 async def _measured(work: Any, steps: list[float]) -> int:
-    result: int = await watched(work, steps.append)
+    result: int = await watched(work, lambda _, held_s: steps.append(held_s), "work")
     return result
 
 
