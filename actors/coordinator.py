@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -27,35 +27,38 @@ from actors.mailbox import (
     Call,
     CallUndelivered,
     Cancel,
-    CancellationFailed,
-    CancellationSaved,
     CancelQuote,
     Continue,
     ContinueNegotiations,
     CoordinatorMail,
+    CoordinatorReceipt,
     FaceMail,
     Intervene,
     InterventionReceived,
+    NegotiationEnded,
+    NegotiationStill,
+    QuoteCancelledOutside,
+    Ref,
+    StartNegotiations,
+)
+from actors.runtime import ActorFailed, LoopActor, Restart, say
+from actors.saves import (
+    CancellationFailed,
+    CancellationSaved,
     LoadFailed,
     LoadNegotiation,
-    NegotiationEnded,
     NegotiationLoaded,
     NegotiationsOpened,
-    NegotiationStill,
     OpeningFailed,
     OpenNegotiations,
     ParkingSaved,
     PersistenceHalted,
-    QuoteCancelledOutside,
-    Ref,
     RefusalsSaved,
     SaveCancellation,
     SaveFailed,
     SaveParking,
-    StartNegotiations,
     WatchPersistence,
 )
-from actors.runtime import ActorFailed, LoopActor, Restart, say
 from actors.supplier_negotiation import SupplierNegotiation
 from storage.interventions import Action, Intervention
 from storage.records import Negotiation, NegotiationId, Quote, QuoteId, SupplierId
@@ -63,44 +66,10 @@ from storage.store import Loaded
 
 T = TypeVar("T")
 
-Receipt = (
-    NegotiationsOpened
-    | OpeningFailed
-    | CancellationSaved
-    | CancellationFailed
-    | NegotiationLoaded
-    | LoadFailed
-    | ParkingSaved
-    | SaveFailed
-    | RefusalsSaved
-)
-"""What Persistence answers."""
 RESTARTS = 3
 """How often a negotiation's actor is restarted within the window before it is parked."""
 WINDOW_S = 60.0
 """The window, in seconds."""
-
-
-class Guardian(LoopActor):
-    """Supervises the actors without which nothing moves: they are restarted for ever."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._restarts: Counter[str] = Counter()
-
-    def on_receive(self, mail: ActorFailed) -> None:
-        """Log the failure, and have the actor go on."""
-        self._restarts[mail.actor.actor_urn] += 1
-        self.loop.events.emit(
-            ActorFailedEvent(
-                actor=mail.actor.actor_class.__name__,
-                error=f"{type(mail.error).__name__}: {mail.error}",
-                negotiation_id=None,
-                restarts=self._restarts[mail.actor.actor_urn],
-                given_up=False,
-            )
-        )
-        say(mail.actor, Restart(), self.loop.events)
 
 
 @dataclass(slots=True)
@@ -189,7 +158,7 @@ class Coordinator(LoopActor):
             case _:
                 assert_never(mail)
 
-    def _saved(self, receipt: Receipt) -> None:
+    def _saved(self, receipt: CoordinatorReceipt) -> None:
         match receipt:
             case NegotiationsOpened():
                 self._spawn_all(receipt)

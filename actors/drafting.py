@@ -10,7 +10,14 @@ import itertools
 import math
 from dataclasses import dataclass, replace
 
-from actors.mailbox import CancelDraft, DraftId, DraftMove, DraftOverdue, Ref, RetryDraft
+from actors.mailbox import (
+    CancelDraft,
+    DraftId,
+    DraftMove,
+    DraftOverdue,
+    Ref,
+    RetryDraft,
+)
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.ruling import Refusal
 from actors.mechanism.views import view_for

@@ -10,15 +10,18 @@ import threading
 from collections.abc import Callable
 
 from actors.errors import ParleyError
-from actors.events import EventStream, OutsideIgnored
+from actors.event_stream import EventStream
+from actors.events import OutsideIgnored
 from actors.mailbox import (
     InterventionReceived,
     QuoteCancelledOutside,
     Ref,
-    SaveRefusals,
     StartNegotiations,
 )
 from actors.runtime import say
+from actors.saves import (
+    SaveRefusals,
+)
 from storage.errors import StorageError
 from storage.interventions import InterventionId, Unreadable
 from storage.records import NegotiationId, Quote, QuoteId, QuoteStatus

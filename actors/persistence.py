@@ -13,8 +13,15 @@ from typing import Any, assert_never
 
 import pykka
 
-from actors.events import EventStream, SaveRetried
+from actors.event_stream import EventStream
+from actors.events import SaveRetried
 from actors.mailbox import (
+    Ref,
+)
+from actors.mechanism.limits import check_entry
+from actors.mechanism.ruling import Refused
+from actors.runtime import say
+from actors.saves import (
     CancellationFailed,
     CancellationSaved,
     ContinuingSaved,
@@ -30,7 +37,6 @@ from actors.mailbox import (
     ParkingSaved,
     PersistenceHalted,
     PersistenceMail,
-    Ref,
     RefusalsSaved,
     Save,
     SaveCancellation,
@@ -43,9 +49,6 @@ from actors.mailbox import (
     SaveRefusals,
     WatchPersistence,
 )
-from actors.mechanism.limits import check_entry
-from actors.mechanism.ruling import Refused
-from actors.runtime import say
 from storage.errors import DatabaseUnavailable, RowRefused, StorageError
 from storage.interventions import Intervention
 from storage.ledger import Appended, Ledger

@@ -24,7 +24,8 @@ import pykka
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
-from actors.events import EventStream, LoopHeld, MailUndeliverable
+from actors.event_stream import EventStream
+from actors.events import LoopHeld, MailUndeliverable
 
 T = TypeVar("T")
 HELD_S = 0.1

@@ -7,123 +7,70 @@ goes before what the agents say: guidance becomes user messages, and the brand s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, assert_never
+from typing import assert_never
 
-from actors.drafting import Colleagues, Drafting, Request
-from actors.events import (
-    AcceptDemoted,
-    DraftFailedEvent,
-    DraftRefused,
-    InterventionHeard,
-    InterventionSettled,
-    MessageSavedEvent,
-    NegotiationContinued,
-    NegotiationEndedEvent,
-    NegotiationParkedEvent,
-    NegotiationWaiting,
-    SaveRefused,
-    StaleDraftDropped,
-)
+from actors.drafting import Colleagues, Request
 from actors.mailbox import (
-    Call,
-    CallUndelivered,
     Cancel,
     Continue,
-    ContinuingSaved,
     DraftFailed,
+    DraftMail,
     DraftOverdue,
     DraftQueued,
-    EndingSaved,
-    GuidanceSaved,
     Intervene,
-    LoadFailed,
-    LoadNegotiation,
-    MessageSaved,
     MoveDrafted,
     NegotiationEnded,
-    NegotiationLoaded,
     NegotiationMail,
-    NegotiationStill,
-    ParkingSaved,
-    Ref,
-    RefusalsSaved,
+    NegotiationReceipt,
     RetryDraft,
-    Save,
-    SaveContinuing,
-    SaveEnding,
-    SaveFailed,
-    SaveGuidance,
-    SaveMessage,
-    SaveParking,
-    SaveRefusals,
 )
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.docket import Docket
-from actors.mechanism.guidance import person_draft, weigh
 from actors.mechanism.rulebook import (
     CANCELLATION,
     ending_without_words,
     judge,
-    mandates_in_force,
 )
-from actors.mechanism.ruling import Refusal, Refused, Ruling
-from actors.runtime import LoopActor, Restart, say
-from storage.interventions import Intervention, InterventionId
+from actors.mechanism.ruling import Refusal, Refused
+from actors.runtime import Restart
+from actors.saves import (
+    ContinuingSaved,
+    EndingSaved,
+    GuidanceSaved,
+    LoadFailed,
+    LoadNegotiation,
+    MessageSaved,
+    NegotiationLoaded,
+    ParkingSaved,
+    RefusalsSaved,
+    SaveEnding,
+    SaveFailed,
+    SaveParking,
+)
+from actors.steering import Steered
+from storage.interventions import Intervention
 from storage.records import (
     Ending,
-    Message,
     NegotiationStatus,
-    Origin,
     QuoteStatus,
     Sender,
     is_parked,
 )
 from storage.store import Loaded
-from storage.terms.kind import Side
 
 RELOADS = 3
 """How often in a row a refused save is answered by loading again before it is parked."""
-MOVES_BY_ITSELF = "it moves by itself"
-HAS_ENDED = "the negotiation has ended"
-
-DraftMail = MoveDrafted | DraftFailed | DraftQueued | DraftOverdue | RetryDraft
-"""What comes of a draft."""
-Receipt = MessageSaved | GuidanceSaved | ContinuingSaved | EndingSaved | ParkingSaved | SaveFailed
-"""What a save in flight is answered with."""
 
 
-class SupplierNegotiation(LoopActor):
+class SupplierNegotiation(Steered):
     """One quote with one supplier."""
 
     def __init__(self, loaded: Loaded, colleagues: Colleagues) -> None:
-        super().__init__()
+        super().__init__(loaded.negotiation, colleagues)
         self._loaded: Loaded | None = loaded
-        self._negotiation = loaded.negotiation
-        """As it was when it was loaded: the brief, not the state."""
-        self._conversation: Conversation
-        self._colleagues = colleagues
-        self._drafting = Drafting(loaded.negotiation, colleagues, self.actor_ref, self.loop)
-        self._docket = Docket()
-        self._in_flight: Save | None = None
-        """What was sent to Persistence and is not answered: until then nothing is decided."""
-        self._judged: Request | None = None
-        """What the message in flight is an answer to."""
-        self._refusals = 0
-        """How many SaveRefusals are not answered; nothing waits for them but stillness."""
-        self._rests = False
-        """Whether it is parked, or waits to be continued."""
-        self._continued = False
-        """Whether a person has asked for the round that is under way."""
-        self._continues: list[Continue] = []
-        """Those that came while a save was in flight."""
-        self._cancelled = False
-        self._heard = 0
-        """How many calls were handled."""
         self._reloads = 0
-        self._loading = False
-        self._over = False
 
     def on_start(self) -> None:
         """Go on from what is on disk."""
@@ -134,19 +81,6 @@ class SupplierNegotiation(LoopActor):
     def on_stop(self) -> None:
         """Leave nothing running."""
         self._drafting.close()
-
-    def on_undelivered(self, mail: object) -> None:
-        """What a person wants must not be lost with an actor that was given up."""
-        if isinstance(mail, Call) and not self._over:
-            negotiation = self._negotiation
-            self._say(
-                self._colleagues.coordinator,
-                CallUndelivered(
-                    quote_id=negotiation.quote_id, negotiation_id=negotiation.id, call=mail
-                ),
-            )
-        else:
-            super().on_undelivered(mail)
 
     def on_receive(self, mail: NegotiationMail) -> None:
         """Handle one piece of mail."""
@@ -172,7 +106,7 @@ class SupplierNegotiation(LoopActor):
                 self._drafted(mail)
             case RefusalsSaved(settled=settled):
                 self._refusals -= 1
-                self._tell_settled(settled)
+                self._report.settled(settled)
                 self._tell_if_still()
             case _:
                 self._in_flight = None
@@ -181,7 +115,7 @@ class SupplierNegotiation(LoopActor):
     def _drafted(self, mail: DraftMail) -> None:
         match mail:
             case _ if not self._drafting.is_open(mail.draft_id):
-                self._emit(StaleDraftDropped, draft_id=mail.draft_id)
+                self._report.stale(mail.draft_id)
             case MoveDrafted():
                 self._play(mail)
             case DraftFailed(error=error, retryable=retryable):
@@ -196,7 +130,7 @@ class SupplierNegotiation(LoopActor):
             case _:
                 assert_never(mail)
 
-    def _saved(self, receipt: Receipt) -> None:
+    def _saved(self, receipt: NegotiationReceipt) -> None:
         match receipt:
             case MessageSaved():
                 self._speak(receipt)
@@ -232,30 +166,10 @@ class SupplierNegotiation(LoopActor):
         elif self._docket.action is not None:
             self._act(self._docket.action)
         elif self._waits_to_be_continued:
-            self._emit(NegotiationWaiting)
+            self._report.waits()
             self._rest()
         else:
             self._drafting.ask(conversation)
-
-    @property
-    def _waits_to_be_continued(self) -> bool:
-        if self._negotiation.automatic or self._continued:
-            return False
-        return self._conversation.last_sender is Sender.BRAND
-
-    def _rest(self) -> None:
-        """Nothing moves it by itself any more."""
-        self._drafting.drop()
-        self._rests = True
-        if self._continues:
-            self._continue()
-        else:
-            self._tell_if_still()
-
-    def _tell_if_still(self) -> None:
-        if self._rests and self._in_flight is None and not self._refusals:
-            still = NegotiationStill(negotiation_id=self._negotiation.id, heard=self._heard)
-            self._say(self._colleagues.coordinator, still)
 
     # What came of a draft
 
@@ -266,21 +180,9 @@ class SupplierNegotiation(LoopActor):
             self._send_back(request, ruling.refusal, drafted.fallback)
             return
         if ruling.demoted is not None:
-            self._emit(AcceptDemoted, side=request.side.value, rule=ruling.demoted.value)
+            self._report.demoted(request.side, ruling.demoted)
         self._save(self._message(ruling))
         self._judged = request
-
-    def _message(self, ruling: Ruling) -> SaveMessage:
-        entry = ruling.entry
-        assert entry is not None  # noqa: S101 - what is not refused is an entry
-        owed = self._docket.owed if entry.sender is Sender.BRAND else ()
-        return SaveMessage(
-            entry=entry,
-            ending=ruling.ending,
-            mandates=mandates_in_force(self._conversation),
-            answers=tuple(one.id for one in owed),
-            reply_to=self.actor_ref,
-        )
 
     def _send_back(self, request: Request, refusal: Refusal, fallback: str | None) -> None:
         """Once with the reason; then the fallback decides, and without one it is parked."""
@@ -289,12 +191,7 @@ class SupplierNegotiation(LoopActor):
             next_one = replace(request, refused=refusal)
         elif fallback is not None:
             next_one = Request(request.side, fallback, is_fallback=True)
-        self._emit(
-            DraftRefused,
-            side=request.side.value,
-            rule=refusal.rule.value,
-            fallback=fallback if request.refused else None,
-        )
+        self._report.refused(request.side, refusal, fallback if request.refused else None)
         if next_one is None:
             # the reason may hold a private figure, so only the rule's name is kept
             self._give_up(f"the {request.side}'s draft was refused twice: {refusal.rule}")
@@ -305,7 +202,7 @@ class SupplierNegotiation(LoopActor):
         side = self._drafting.side
         assert side is not None  # noqa: S101 - stale mail was dropped before
         pause_s = self._drafting.retry_in_s(retryable=retryable)
-        self._emit(DraftFailedEvent, side=side.value, error=error, retry_in_s=pause_s)
+        self._report.failed(side, error, pause_s)
         if pause_s is None:
             self._give_up(f"the {side}'s negotiator made no move: {error}")
         else:
@@ -319,12 +216,6 @@ class SupplierNegotiation(LoopActor):
 
     # Saving, and only then speaking
 
-    def _save(self, mail: Save) -> None:
-        self._drafting.drop()
-        self._rests = False
-        self._in_flight, self._judged = mail, None
-        self._say(self._colleagues.persistence, mail)
-
     def _speak(self, saved: MessageSaved) -> None:
         message = saved.message
         self._reloads = 0
@@ -332,11 +223,11 @@ class SupplierNegotiation(LoopActor):
         if message.sender is Sender.BRAND:
             self._docket = replace(self._docket, owed=())
             self._continued = False
-        self._tell_saved(message)
+        self._report.saved(message, self._conversation)
         if saved.ending is not None:
             self._end(saved.ending, saved.settled, quote_completed=saved.quote_completed)
         else:
-            self._tell_settled(saved.settled)
+            self._report.settled(saved.settled)
             self._proceed()
 
     def _ending(self, ending: Ending) -> SaveEnding:
@@ -347,13 +238,8 @@ class SupplierNegotiation(LoopActor):
     def _end(
         self, ending: Ending, settled: Iterable[Intervention], *, quote_completed: bool
     ) -> None:
-        self._tell_settled(settled)
-        self._emit(
-            NegotiationEndedEvent,
-            status=ending.status.value,
-            reason=ending.reason and ending.reason.value,
-            rounds=self._conversation.rounds,
-        )
+        self._report.settled(settled)
+        self._report.ended(ending, self._conversation.rounds)
         self._tell_ended(quote_completed=quote_completed)
 
     def _tell_ended(self, *, quote_completed: bool) -> None:
@@ -372,7 +258,7 @@ class SupplierNegotiation(LoopActor):
         self._save(SaveParking(negotiation_id=negotiation_id, error=error, reply_to=self.actor_ref))
 
     def _parked(self, error: str) -> None:
-        self._emit(NegotiationParkedEvent, error=error)
+        self._report.parked(error)
         if self._cancelled:
             self._proceed()
         elif not self._take():
@@ -383,159 +269,12 @@ class SupplierNegotiation(LoopActor):
             if not self._take():
                 self._send_back(self._judged, Refusal(error.rule, error.reason), None)
             return
-        self._emit(SaveRefused, error=str(error))
+        self._report.save_refused(error)
         self._reloads += 1
         if self._reloads > RELOADS:
             self._park(f"the ledger refuses what it says: {error}")
         else:
             self._reload()
-
-    # Stepping in
-
-    def _called(self, call: Call) -> None:
-        match call:
-            case Intervene(intervention=intervention):
-                self._intervene(intervention)
-            case Continue():
-                self._continues.append(call)
-                if self._rests and not self._busy:
-                    self._continue()
-                elif not self._busy:
-                    self._refuse_continues()
-            case Cancel():
-                self._cancelled = True
-                if not self._busy:
-                    self._proceed()
-            case _:
-                assert_never(call)
-
-    @property
-    def _busy(self) -> bool:
-        return self._loading or self._in_flight is not None
-
-    @property
-    def _doing(self) -> str:
-        """What it is at, in the words of the log."""
-        if self._loading:
-            return "loading"
-        if self._in_flight is not None:
-            closing = isinstance(self._in_flight, SaveMessage | SaveEnding) and (
-                self._in_flight.ending is not None
-            )
-            return "closing" if closing else "saving"
-        if self._rests:
-            return "waiting" if self._waits_to_be_continued else "parked"
-        return f"drafting {self._drafting.side}"
-
-    def _intervene(self, intervention: Intervention) -> None:
-        docket = self._docket.received(intervention)
-        if docket is not self._docket:  # else it was taken up when the negotiation was loaded
-            self._docket = docket
-            self._emit(
-                InterventionHeard,
-                intervention_id=intervention.id,
-                during=self._doing,
-                action=intervention.action and intervention.action.value,
-            )
-            if not self._busy:
-                self._take()
-        self._tell_if_still()
-
-    def _take(self) -> bool:
-        """Make user messages of what waits, if this is the moment; whether that is under way."""
-        if not self._docket.waiting:
-            return False
-        guidance = weigh(self._conversation, self._docket.waiting)
-        self._docket = replace(self._docket, waiting=guidance.taken)
-        self._refuse([(one.intervention.id, one.reason) for one in guidance.refused])
-        patient = not any(one.interrupts for one in guidance.taken)
-        if not guidance.taken or (patient and self._drafting.side is Side.SUPPLIER):
-            return False
-        self._docket = replace(self._docket, waiting=())
-        self._save(
-            SaveGuidance(
-                negotiation_id=self._negotiation.id,
-                first_seq=self._conversation.message_count + 1,
-                taken=guidance.taken,
-                mandate=guidance.mandate,
-                reply_to=self.actor_ref,
-            )
-        )
-        return True
-
-    def _guided(self, guidance: Iterable[tuple[Message, Intervention]]) -> None:
-        for message, intervention in guidance:
-            self._conversation = self._conversation.guided(message, intervention)
-            self._docket = replace(self._docket, owed=(*self._docket.owed, intervention))
-            self._tell_saved(message)
-        if self._docket.action is not None and not self._cancelled:
-            self._act(self._docket.action)  # it came first, and leaves nothing to guide
-        else:
-            self._proceed()
-
-    def _act(self, intervention: Intervention) -> None:
-        """Do in the brand's place what a person has decided; no negotiator is asked."""
-        draft = person_draft(intervention)
-        ruling = judge(self._conversation, Side.BRAND, draft, Origin.PERSON)
-        if ruling.refusal is None:
-            self._save(self._message(ruling))
-            return
-        # it stood when it was taken, so this is a rule that only the words can break
-        owed = tuple(one for one in self._docket.owed if one.id != intervention.id)
-        self._docket = replace(self._docket, owed=owed)
-        self._refuse([(intervention.id, ruling.refusal.reason)])
-        self._proceed()
-
-    def _continue(self) -> None:
-        first, *others = self._continues
-        self._continues = others
-        row = first.intervention
-        self._continued = True
-        self._save(
-            SaveContinuing(
-                negotiation_id=self._negotiation.id,
-                intervention_id=row.id if row is not None else None,
-                reply_to=self.actor_ref,
-            )
-        )
-
-    def _go_on_again(self, settled: Iterable[Intervention]) -> None:
-        self._emit(NegotiationContinued)
-        self._tell_settled(settled)
-        self._proceed()
-
-    def _refuse_continues(self) -> None:
-        rows = [call.intervention for call in self._continues if call.intervention is not None]
-        self._continues = []
-        self._refuse([(row.id, MOVES_BY_ITSELF) for row in rows])
-
-    def _refuse(self, refused: Sequence[tuple[InterventionId, str]]) -> None:
-        if refused:
-            self._refusals += 1
-            mail = SaveRefusals(refused=tuple(refused), reply_to=self.actor_ref)
-            self._say(self._colleagues.persistence, mail)
-
-    def _tell_saved(self, message: Message) -> None:
-        request = self._conversation.request
-        self._emit(
-            MessageSavedEvent,
-            seq=message.seq,
-            sender=message.sender.value,
-            move=message.move and message.move.value,
-            origin=message.origin.value,
-            rounds=self._conversation.rounds,
-            total=str(request.total(message.terms)) if message.terms else None,
-            currency=request.currency,
-        )
-
-    def _tell_settled(self, settled: Iterable[Intervention]) -> None:
-        for one in settled:
-            self._emit(
-                InterventionSettled,
-                intervention_id=one.id,
-                status=one.status.value,
-                applied_seq=one.applied_seq,
-            )
 
     # Starting over from disk
 
@@ -557,8 +296,7 @@ class SupplierNegotiation(LoopActor):
         self._docket = on_disk.joined(self._docket)
         self._cancelled |= loaded.quote.status is QuoteStatus.CANCELLED
         if negotiation.status is not NegotiationStatus.ACTIVE:
-            unheard = (*self._docket.owed, *self._docket.waiting)
-            self._refuse([(one.id, HAS_ENDED) for one in unheard])
+            self._refuse_all(loaded.interventions)
             self._tell_ended(quote_completed=False)
         elif is_parked(negotiation):
             self._parked(negotiation.last_error or "")
@@ -566,25 +304,9 @@ class SupplierNegotiation(LoopActor):
             self._proceed()
 
     def _unreadable(self, error: Exception) -> None:
-        """Its rows are damaged: nothing can be said, and nothing can be taken, until a restart."""
-        self._loading = True
-        self._drafting.drop()
-        self._emit(NegotiationParkedEvent, error=f"it can't be loaded: {error}")
-        still = NegotiationStill(negotiation_id=self._negotiation.id, heard=self._heard)
-        self._say(self._colleagues.coordinator, still)
-
-    # Telling
-
-    def _say(self, actor: Ref, mail: object) -> None:
-        say(actor, mail, self.loop.events)
-
-    def _emit(self, event: Any, **facts: Any) -> None:
-        negotiation = self._negotiation
-        self.loop.events.emit(
-            event(
-                quote_id=negotiation.quote_id,
-                negotiation_id=negotiation.id,
-                supplier_id=negotiation.supplier_id,
-                **facts,
-            )
+        """Its rows are damaged: nothing can be said until they are mended and loaded again."""
+        negotiation_id = self._negotiation.id
+        self._say(
+            self._colleagues.coordinator, LoadFailed(negotiation_id=negotiation_id, error=error)
         )
+        self.stop()

@@ -15,15 +15,15 @@ import pykka
 
 from actors.agents import BrandAgent, SupplierAgent
 from actors.config import Config, load_config
-from actors.coordinator import Coordinator, Guardian
+from actors.coordinator import Coordinator
 from actors.errors import ConfigError, InterventionError, NothingToContinue, SystemStopped
+from actors.event_stream import EventStream, Subscriber
 from actors.events import (
-    EventStream,
     QuoteCreated,
-    Subscriber,
     SystemStarted,
     SystemStoppedEvent,
 )
+from actors.guardian import Guardian
 from actors.mailbox import (
     AwaitStillness,
     CancelQuote,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.events import Event, EventStream
+from actors.event_stream import EventStream
+from actors.events import Event
 from actors.runtime import LoopThread
 from actors.system import NegotiationSystem
 from storage.ledger import Ledger

@@ -16,7 +16,14 @@ from probe import PATIENCE_S, Probe
 
 from actors.agents import THREADS, BrandAgent, SupplierAgent
 from actors.errors import NegotiatorError
-from actors.mailbox import CancelDraft, DraftFailed, DraftId, DraftMove, DraftQueued, MoveDrafted
+from actors.mailbox import (
+    CancelDraft,
+    DraftFailed,
+    DraftId,
+    DraftMove,
+    DraftQueued,
+    MoveDrafted,
+)
 from actors.mechanism.moves import Draft
 from actors.mechanism.views import view_for
 from actors.negotiators.cast import Cast

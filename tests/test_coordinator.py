@@ -13,26 +13,29 @@ from conftest import Heard
 from factories import make_config, make_negotiations, make_quote, make_supplier
 from probe import PATIENCE_S, Probe
 
-from actors.coordinator import RESTARTS, Coordinator, Guardian
+from actors.coordinator import RESTARTS, Coordinator
 from actors.errors import ParleyError, SystemHalted, SystemStopped
+from actors.guardian import Guardian
 from actors.mailbox import (
     AwaitStillness,
     DraftMove,
+    NegotiationEnded,
+    NegotiationStill,
+    StartNegotiations,
+)
+from actors.runtime import LoopThread
+from actors.saves import (
     LoadFailed,
     LoadNegotiation,
-    NegotiationEnded,
     NegotiationLoaded,
     NegotiationsOpened,
-    NegotiationStill,
     OpeningFailed,
     OpenNegotiations,
     ParkingSaved,
     PersistenceHalted,
     SaveParking,
-    StartNegotiations,
     WatchPersistence,
 )
-from actors.runtime import LoopThread
 from actors.supplier_negotiation import SupplierNegotiation
 from storage.errors import QuoteNotPending, UnknownRecord
 from storage.records import Negotiation, Quote

@@ -12,9 +12,9 @@ import structlog
 from conftest import Heard
 
 from actors import events as catalogue
+from actors.event_stream import EventStream
 from actors.events import (
     Event,
-    EventStream,
     NegotiationEndedEvent,
     NegotiationParkedEvent,
     QuoteCreated,

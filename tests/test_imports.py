@@ -77,7 +77,8 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
             "pykka",
             {
                 *("actors.agents", "actors.coordinator", "actors.supplier_negotiation"),
-                *("actors.persistence", "actors.runtime", "actors.mailbox", "actors.system"),
+                *("actors.persistence", "actors.runtime", "actors.mailbox", "actors.saves"),
+                "actors.system",
             },
         ),
         ("mistralai", {"actors.negotiators.mistral"}),

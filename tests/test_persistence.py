@@ -14,8 +14,13 @@ from conftest import Heard
 from factories import make_config, make_entry, make_negotiations, make_quote, make_terms
 from probe import PATIENCE_S, Probe
 
-from actors.events import EventStream
-from actors.mailbox import (
+from actors.event_stream import EventStream
+from actors.mechanism.conversation import Conversation
+from actors.mechanism.rulebook import mandates_in_force
+from actors.mechanism.ruling import Refused
+from actors.persistence import Persistence
+from actors.runtime import LoopThread
+from actors.saves import (
     EndingSaved,
     LoadNegotiation,
     MessageSaved,
@@ -31,11 +36,6 @@ from actors.mailbox import (
     SaveParking,
     WatchPersistence,
 )
-from actors.mechanism.conversation import Conversation
-from actors.mechanism.rulebook import mandates_in_force
-from actors.mechanism.ruling import Refused
-from actors.persistence import Persistence
-from actors.runtime import LoopThread
 from storage.errors import QuoteNotPending, SequenceConflict
 from storage.ledger import Ledger
 from storage.records import Ending, Move, Negotiation, NegotiationStatus, Quote, Reason, Sender

@@ -14,7 +14,8 @@ import pytest
 from conftest import Heard
 from probe import PATIENCE_S, Probe
 
-from actors.events import EventStream, LoopHeld
+from actors.event_stream import EventStream
+from actors.events import LoopHeld
 from actors.runtime import ActorFailed, LoopActor, LoopThread, Restart, in_thread, say, watched
 
 

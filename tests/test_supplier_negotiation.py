@@ -28,25 +28,27 @@ from actors.mailbox import (
     DraftMove,
     DraftOverdue,
     DraftQueued,
-    EndingSaved,
-    LoadFailed,
-    LoadNegotiation,
-    MessageSaved,
     MoveDrafted,
     NegotiationEnded,
-    NegotiationLoaded,
     NegotiationStill,
-    ParkingSaved,
-    SaveEnding,
-    SaveFailed,
-    SaveMessage,
-    SaveParking,
 )
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.moves import Draft
 from actors.mechanism.ruling import Refused, Rule
 from actors.mechanism.views import BrandView, SupplierView
 from actors.runtime import ActorFailed, LoopThread, Restart
+from actors.saves import (
+    EndingSaved,
+    LoadFailed,
+    LoadNegotiation,
+    MessageSaved,
+    NegotiationLoaded,
+    ParkingSaved,
+    SaveEnding,
+    SaveFailed,
+    SaveMessage,
+    SaveParking,
+)
 from actors.supplier_negotiation import SupplierNegotiation
 from storage.errors import SequenceConflict, UnknownRecord
 from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
@@ -468,17 +470,15 @@ def _offered(loaded: Loaded, content: str) -> Message:
     return as_saved(entry)
 
 
-def test_one_that_can_not_be_loaded_again_is_parked_with_the_reason(
-    scene: Scene, heard: Heard
-) -> None:
+def test_one_that_can_not_be_loaded_again_leaves_it_to_the_coordinator(scene: Scene) -> None:
     scene.actor.tell(Restart())
     scene.persistence.next(LoadNegotiation)
     error = UnknownRecord("negotiation", scene.loaded.negotiation.id)
 
     scene.actor.tell(LoadFailed(negotiation_id=scene.loaded.negotiation.id, error=error))
 
-    scene.coordinator.next(NegotiationStill)
-    assert "can't be loaded" in heard.of("negotiation.parked")[0].facts()["error"]
+    assert scene.coordinator.next(LoadFailed).error is error
+    assert scene.actor.actor_stopped.wait(10)
 
 
 def test_one_that_was_parked_stays_parked_after_a_restart(scene: Scene) -> None:

@@ -1,0 +1,241 @@
+"""What Persistence is asked to save, and how it answers: mail of which each piece is one change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pykka import ActorRef
+
+from actors.mechanism.limits import Mandates
+from storage.interventions import Intervention, InterventionId
+from storage.mandates import Mandate
+from storage.records import Ending, Entry, Message, Negotiation, NegotiationId, Quote, QuoteId
+from storage.store import Loaded
+
+Ref = ActorRef[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenNegotiations:
+    """Coordinator → Persistence. Take a quote from pending to negotiating."""
+
+    quote_id: QuoteId
+    negotiations: tuple[Negotiation, ...]
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegotiationsOpened:
+    """Persistence → Coordinator. The quote and its negotiations are on disk."""
+
+    quote: Quote
+    negotiations: tuple[Negotiation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpeningFailed:
+    """Persistence → Coordinator. The quote could not be started, and nothing was changed."""
+
+    quote_id: QuoteId
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveMessage:
+    """Negotiation → Persistence. Answered by one MessageSaved or SaveFailed."""
+
+    entry: Entry
+    ending: Ending | None
+    """Set when the message closes the negotiation."""
+    mandates: Mandates
+    """The limits in force, checked once more before the commit."""
+    answers: tuple[InterventionId, ...] = ()
+    """The interventions that this message of the brand follows; it settles them."""
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageSaved:
+    """Persistence → negotiation. The message is on disk; now the other side may hear of it."""
+
+    message: Message
+    ending: Ending | None
+    quote_completed: bool
+    settled: tuple[Intervention, ...] = ()
+    """The interventions that it settled; those that its ending refused too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveEnding:
+    """Negotiation → Persistence. End it without a further message."""
+
+    negotiation_id: NegotiationId
+    ending: Ending
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndingSaved:
+    """Persistence → negotiation. The ending is on disk."""
+
+    ending: Ending
+    quote_completed: bool
+    settled: tuple[Intervention, ...] = ()
+    """The interventions that it refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveParking:
+    """Negotiation or Coordinator → Persistence. Note why nothing moves it any more."""
+
+    negotiation_id: NegotiationId
+    error: str
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkingSaved:
+    """Persistence → who parked it. The reason is on disk."""
+
+    negotiation_id: NegotiationId
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveGuidance:
+    """Negotiation → Persistence. Make user messages of interventions, under changed limits.
+
+    It un-parks the negotiation. Answered by one GuidanceSaved or SaveFailed.
+    """
+
+    negotiation_id: NegotiationId
+    first_seq: int
+    taken: tuple[Intervention, ...]
+    mandate: Mandate
+    """The brand's, in force from now on."""
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidanceSaved:
+    """Persistence → negotiation. Each intervention is a user message, and owed an answer."""
+
+    guidance: tuple[tuple[Message, Intervention], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveRefusals:
+    """Negotiation or Coordinator → Persistence. Settle interventions of which nothing holds."""
+
+    refused: tuple[tuple[InterventionId, str], ...]
+    """With the reason."""
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalsSaved:
+    """Persistence → sender. Their receipts say so."""
+
+    settled: tuple[Intervention, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveContinuing:
+    """Negotiation → Persistence. Un-park it, and settle the row that asked for it."""
+
+    negotiation_id: NegotiationId
+    intervention_id: InterventionId | None
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinuingSaved:
+    """Persistence → negotiation. It may go on."""
+
+    settled: tuple[Intervention, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveCancellation:
+    """Coordinator → Persistence. Cancel a quote."""
+
+    quote_id: QuoteId
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationSaved:
+    """Persistence → Coordinator. It is cancelled; these negotiations have still to end."""
+
+    quote: Quote
+    negotiation_ids: tuple[NegotiationId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationFailed:
+    """Persistence → Coordinator. It could not be cancelled, and nothing was changed."""
+
+    quote_id: QuoteId
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveFailed:
+    """Persistence → sender. That save broke a rule and was undone alone."""
+
+    negotiation_id: NegotiationId
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadNegotiation:
+    """Negotiation or Coordinator → Persistence. A barrier: answered after all sent before it."""
+
+    negotiation_id: NegotiationId
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NegotiationLoaded:
+    """Persistence → who asked. What is on disk of it."""
+
+    loaded: Loaded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadFailed:
+    """Persistence → who asked. It is not on disk, or its rows are damaged."""
+
+    negotiation_id: NegotiationId
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchPersistence:
+    """Coordinator → Persistence. Tell `watcher` when nothing can be saved any more."""
+
+    watcher: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersistenceHalted:
+    """Persistence → Coordinator. Nothing can be saved any more."""
+
+    error: Exception
+
+
+Save = (
+    OpenNegotiations
+    | SaveMessage
+    | SaveGuidance
+    | SaveRefusals
+    | SaveContinuing
+    | SaveCancellation
+    | SaveEnding
+    | SaveParking
+    | LoadNegotiation
+)
+"""What Persistence does inside a transaction, and answers."""
+
+PersistenceMail = Save | WatchPersistence
