@@ -26,6 +26,7 @@ from actors.events import Event
 from actors.mechanism.ruling import Rule
 from actors.quote_request import new_quote, read_quote_request
 from actors.system import NegotiationSystem
+from storage.interventions import InterventionStatus
 from storage.records import Move, NegotiationStatus, QuoteStatus, Reason, Sender
 from storage.store import utc_now
 from storage.tables import TABLES
@@ -76,8 +77,12 @@ def shell(folder: Path, command: str) -> str:
 
 
 def with_real_ids(folder: Path, command: str) -> str:
-    """The command with the sample's ids in place of those in the README."""
-    with closing(sqlite3.connect(folder / "parley.db")) as connection, connection:
+    """The command with the ids of its database's first quote in place of those in the README."""
+    named = re.search(r"--database (\S+)", command)
+    database = folder / (named[1] if named else "parley.db")
+    if not IDS.search(command):
+        return command
+    with closing(sqlite3.connect(database)) as connection, connection:
         (quote,) = connection.execute("SELECT id FROM quotes ORDER BY created_at").fetchone()
         first = "SELECT id FROM negotiations WHERE quote_id = ? ORDER BY supplier_id"
         (negotiation,) = connection.execute(first, [quote]).fetchone()
@@ -145,13 +150,13 @@ def steady(line: str) -> str:
 def test_every_option_that_is_named_exists(folder: Path) -> None:
     _, _, reference = readme.TEXT.partition("## Command line")
     reference, _, _ = reference.partition("## ")
-    helped = shell(folder, "python main.py run --help")
-
-    options = set(re.findall(r"--[a-z][a-z-]+", reference))
-    assert options == set(re.findall(r"--[a-z][a-z-]+", helped)) - {"--help"}
     commands = {quoted(row[0])[0].split()[0] for row in table("command")}
+    helped = "".join(shell(folder, f"python main.py {command} --help") for command in commands)
+
+    options = set(re.findall(r"--[a-z][a-z-]+", reference)) - {"--preserve-status"}
+    assert options == set(re.findall(r"--[a-z][a-z-]+", helped)) - {"--help"}
     assert commands == set(
-        re.findall(r"^    (\w+) ", shell(folder, "python main.py --help"), re.MULTILINE)
+        re.findall(r"^    (\w+)", shell(folder, "python main.py --help"), re.MULTILINE)
     )
 
 
@@ -162,11 +167,14 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
         for code, words in (re.split(r"\s", part, maxsplit=1) for part in sentence.split("; "))
     }
 
-    assert set(codes) == {main.DONE, main.NOT_DONE, main.WRONG_USE, main.INTERRUPTED}
+    assert set(codes) == {
+        *(main.DONE, main.NOT_DONE, main.WRONG_USE, main.INTERRUPTED, main.TERMINATED)
+    }
     assert codes[main.DONE].startswith("done")
     assert "parked" in codes[main.NOT_DONE]
     assert codes[main.WRONG_USE].startswith("wrong usage")
     assert codes[main.INTERRUPTED].startswith("interrupted")
+    assert codes[main.TERMINATED].startswith("ended by SIGTERM")
 
 
 # Programs
@@ -252,8 +260,8 @@ def test_the_tables_have_the_columns_that_are_named(folder: Path) -> None:
     named = {quoted(name)[0]: quoted(columns) for name, columns in table("table")}
 
     assert {name: real[name] for name in named} == named
-    assert real.keys() - named.keys() == {"interventions"}
-    assert len(TABLES) == 4
+    assert real.keys() == named.keys()
+    assert len(TABLES) == len(named)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +270,11 @@ def test_the_tables_have_the_columns_that_are_named(folder: Path) -> None:
     ids=lambda query: query.partition("\n")[0] or query.strip().partition("\n")[0],
 )
 def test_every_query_runs_on_the_sample(folder: Path, query: str) -> None:
+    if re.search("^(INSERT|UPDATE)", query, re.MULTILINE):
+        with closing(sqlite3.connect(folder / "parley.db")) as connection:
+            assert connection.execute(with_real_ids(folder, query)).rowcount == 1
+            connection.rollback()
+        return
     with closing(sqlite3.connect(folder / "parley.db")) as connection, connection:
         rows = connection.execute(query).fetchall()
     connection.close()
@@ -284,8 +297,9 @@ def test_the_words_for_states_and_moves_are_those_of_the_records() -> None:
     words = {word: set(quoted(meaning)) for word, meaning in table("we say")}
 
     assert words["negotiation"] - set(Reason) == set(NegotiationStatus)
-    assert words["quote"] <= set(QuoteStatus)
-    assert words["message, move"] == {*Move, Sender.BRAND, Sender.SUPPLIER, "seq"}
+    assert words["quote"] == set(QuoteStatus)
+    assert words["message, move"] == {*Move, *Sender, "seq"}
+    assert words["intervention"] == set(InterventionStatus)
 
 
 def test_every_file_that_is_named_exists() -> None:
