@@ -7,10 +7,10 @@ import os
 import shlex
 import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from actors.command_line import parser
@@ -94,36 +94,46 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    parent = os.getppid()
+    # a signal handler may put into a SimpleQueue at any instant; None is SIGTERM, which is how an
+    # engine is asked to end
+    endings: SimpleQueue[str | None] = SimpleQueue()
+    signal.signal(signal.SIGTERM, lambda *_: endings.put(None))
+
     from importlib.metadata import version
 
+    from actors.errors import SystemHalted
     from actors.events import Event, SystemHaltedEvent
     from actors.monitoring.progress import print_line
     from actors.monitoring.tables import console
     from actors.system import NegotiationSystem
 
-    config, database = _config(options)
-    ended, halted = threading.Event(), threading.Event()
-
     def hear(event: Event) -> None:
         if isinstance(event, SystemHaltedEvent):
-            halted.set()
-            ended.set()
+            endings.put(event.error)
 
+    config, database = _config(options)
     terminal = console(stderr=True)
-    parent = os.getppid()
     with NegotiationSystem.start(config, **_engine(options, database)) as system:
         system.subscribe(hear)
         if terminal.is_terminal:
             system.subscribe(lambda event: print_line(event, terminal))
         facts = {"pid": os.getpid(), "version": version("parley"), "database": str(database)}
         _print_json({"ready": True, **facts})
+        halted = _ending(endings, parent if options.exit_with_parent else None)
+    if halted is not None:
+        raise SystemHalted(f"nothing can be saved any more: {halted}")
+    return DONE
+
+
+def _ending(endings: SimpleQueue[str | None], parent: int | None) -> str | None:
+    """Wait until an engine is to end; what halted it, or None when it was asked to."""
+    while True:
         try:
-            while not ended.wait(PARENT_LOOK_S if options.exit_with_parent else None):
-                if os.getppid() != parent:
-                    break
-        except Terminated:
-            pass  # that is how an engine is asked to end
-    return NOT_DONE if halted.is_set() else DONE
+            return endings.get(timeout=None if parent is None else PARENT_LOOK_S)
+        except Empty:
+            if os.getppid() != parent:
+                return None
 
 
 def _repl(options: argparse.Namespace) -> int:
@@ -178,8 +188,8 @@ def _intervene(options: argparse.Namespace) -> int:
     return _receive(
         options,
         options.text,
-        limits=options.limit and dict(options.limit),
-        priorities=options.priority and dict(options.priority),
+        limits=_once(options.limit, "--limit"),
+        priorities=_once(options.priority, "--priority"),
         action=action if options.accept is None else "accept",
         accepts_seq=options.accept,
     )
@@ -194,6 +204,18 @@ def _receive(options: argparse.Namespace, text: str | None = None, **guidance: A
     records = [one.model_dump(mode="json", include=RECEIPT) for one in received]
     lines = "\n".join(f"{one.id} is received for {one.negotiation_id}" for one in received)
     return _noted(options, records if of_quote else records[0], lines, engine_acts=True)
+
+
+def _once(pairs: Sequence[tuple[str, Any]] | None, option: str) -> dict[str, Any] | None:
+    """Keys and values as a mapping; None where there are none."""
+    from actors.errors import InterventionError
+
+    if pairs is None:
+        return None
+    keys = [key for key, _ in pairs]
+    if twice := {key for key in keys if keys.count(key) > 1}:
+        raise InterventionError([f"{option}: {key} is given twice" for key in sorted(twice)])
+    return dict(pairs)
 
 
 def _noted(
@@ -288,17 +310,19 @@ def _command(database: Path) -> str:
 def _print_json(value: object) -> None:
     import json
 
-    print(json.dumps(value))
+    print(json.dumps(value), flush=True)  # whoever waits for a line waits now
 
 
 def _explained(error: Exception) -> tuple[int, Sequence[str]] | None:
     """The exit code and the lines for what went wrong; None when it is our own fault."""
     from actors.errors import InputError, SystemHalted
-    from storage.errors import StorageError
+    from storage.errors import DatabaseUnavailable, StorageError
 
     match error:
         case InputError():
             return WRONG_USE, error.mistakes
+        case DatabaseUnavailable():
+            return WRONG_USE, [f"{error}: nothing was written: try again"]
         case StorageError():
             return WRONG_USE, [str(error)]
         case OSError():

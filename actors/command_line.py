@@ -9,6 +9,9 @@ from actors.inert import inert
 
 # nothing else is imported here: `--help` must not wait for it
 
+LONGEST_NUMBER = 18
+"""Digits of a whole number on the command line."""
+
 
 class _Parser(argparse.ArgumentParser):
     """Repeats nothing to the terminal that could steer it."""
@@ -48,11 +51,11 @@ def parser() -> argparse.ArgumentParser:
         each.add_argument("--manual", action="store_true", help="stop after each brand message")
     cancel = command("cancel", "cancel a quote")
     for each in (start, cancel):
-        each.add_argument("id", metavar="QUOTE_ID", help="of a quote (q-…)")
+        each.add_argument("id", type=_id, metavar="QUOTE_ID", help="of a quote (q-…)")
     going_on = command("continue", "go on with what waits or is parked")
     intervene = command("intervene", "guide the brand's agent")
     for each in (going_on, intervene):
-        each.add_argument("id", metavar="ID", help="of a negotiation (n-…) or a quote (q-…)")
+        each.add_argument("id", type=_id, metavar="ID", help="of a negotiation or a quote")
     intervene.add_argument("text", nargs="?", metavar="TEXT", help="what the agent should mind")
     for option, key, read, example in (
         ("--limit", "K=V", _limit, "such as unit_price=6.40; can be given again"),
@@ -64,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     instead.add_argument("--walk-away", action="store_true", help="end it in impasse")
     command("list", "list all quotes")
     show = command("show", "show a quote, a conversation or a receipt")
-    show.add_argument("id", metavar="ID", help="of a quote (q-…), negotiation (n-…) or i-…")
+    show.add_argument("id", type=_id, metavar="ID", help="of a quote, a negotiation or a receipt")
     serve = command("serve", "be the engine until SIGTERM", shared, engine)
     serve.add_argument("--exit-with-parent", action="store_true", help="end when the parent does")
     command("repl", "type Python with `system`", files, engine)
@@ -77,12 +80,27 @@ def _limit(written: str) -> tuple[str, object]:
     key, value = _pair(written)
     if key.endswith("unit_price"):
         return key, value
-    return key, int(value) if value.isdecimal() else [part.strip() for part in value.split(",")]
+    whole = _whole(value)
+    return key, whole if isinstance(whole, int) else [part.strip() for part in value.split(",")]
 
 
 def _priority(written: str) -> tuple[str, object]:
     key, value = _pair(written)
-    return key, int(value) if value.isdecimal() else value
+    return key, _whole(value)
+
+
+def _whole(value: str) -> object:
+    # Python refuses to read thousands of digits
+    return int(value) if value.isdecimal() and len(value) <= LONGEST_NUMBER else value
+
+
+def _id(written: str) -> str:
+    """An id that can be looked for: half of a character can't be sent to SQLite."""
+    try:
+        written.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"no id: {written[:60]!r}") from None
+    return written
 
 
 def _pair(written: str) -> tuple[str, str]:

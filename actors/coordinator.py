@@ -227,7 +227,11 @@ class Coordinator(LoopActor):
         if known is None or known.actor is not None:
             return  # it was asked for twice
         actor = SupplierNegotiation.start(
-            loaded, self._colleagues, loop=self.loop, supervisor=self.actor_ref
+            loaded,
+            self._colleagues,
+            taken_up=any(isinstance(call, Continue) for call in known.queued),
+            loop=self.loop,
+            supervisor=self.actor_ref,
         )
         place = (negotiation.quote_id, negotiation.id, negotiation.supplier_id)
         self._places[actor.actor_urn] = place

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from actors.errors import ParleyError
 from actors.event_stream import EventStream
-from actors.events import OutsideIgnored
+from actors.events import ActorFailedEvent, OutsideIgnored
 from actors.mailbox import (
     InterventionReceived,
     QuoteCancelledOutside,
@@ -23,13 +23,15 @@ from actors.saves import (
     SaveRefusals,
 )
 from storage.errors import StorageError
-from storage.interventions import InterventionId, Unreadable
+from storage.interventions import Action, Intervention, InterventionId
 from storage.records import NegotiationId, Quote, QuoteId, QuoteStatus
 from storage.requests import Requests
 from storage.store import Store
 
 LOOK_S = 0.05
 """Seconds between two looks: what another process writes is picked up within 200 ms."""
+
+CARRIES_MORE = "action: continue carries nothing else: send the guidance by itself"
 
 Opener = Callable[[Quote], StartNegotiations]
 """Makes of a quote the mail that starts it."""
@@ -67,29 +69,53 @@ class Outside:
     def _run(self) -> None:
         with self._store.connection():
             seen: int | None = None
+            failures = 0
             while True:
+                version = seen
                 try:
                     version = self._store.data_version()
                     if version != seen:
                         self._pass_on(self._store.requests())
-                        seen = version
                 except StorageError:
-                    seen = None  # locked or gone for now: Persistence says so, we look again
+                    version = None  # locked or gone for now: Persistence says so, we look again
+                except Exception as error:  # noqa: BLE001 - nothing may end this thread unheard
+                    failures += 1
+                    self._failed(error, failures)
+                seen = version
                 if self._stopping.wait(LOOK_S):
                     return
+
+    def _failed(self, error: Exception, failures: int) -> None:
+        """Say so once for each change of the database, and look again at the next one."""
+        self._events.emit(
+            ActorFailedEvent(
+                actor=type(self).__name__,
+                error=f"{type(error).__name__}: {error}",
+                negotiation_id=None,
+                restarts=failures,
+                given_up=False,
+            )
+        )
 
     def _pass_on(self, requests: Requests) -> None:
         standing: set[str] = set()
         for quote_id, intervention in requests.received:
-            if self._is_new(intervention.id, standing):
+            if not self._is_new(intervention.id, standing):
+                continue
+            if intervention.action is Action.CONTINUE and _carries(intervention):
+                self._refuse(intervention.id, CARRIES_MORE)
+            else:
                 mail = InterventionReceived(quote_id=quote_id, intervention=intervention)
                 say(self._coordinator, mail, self._events)
         for unreadable in requests.unreadable:
             if self._is_new(unreadable.id, standing):
-                self._refuse(unreadable)
+                self._refuse(InterventionId(unreadable.id), unreadable.reason)
         for quote in requests.starting:
             if self._is_new(f"{quote.id} starts", standing):
                 self._start(quote)
+        for quote_id, why in requests.damaged:
+            if self._is_new(f"{quote_id} is damaged", standing):
+                self._ignore(quote_id, QuoteStatus.NEGOTIATING, why)
         for quote_id, status, active in requests.changed:
             if self._is_new(f"{quote_id} is {status}", standing):
                 self._obey(quote_id, status, active)
@@ -99,20 +125,15 @@ class Outside:
         standing.add(request)
         return request not in self._told
 
-    def _refuse(self, unreadable: Unreadable) -> None:
-        mail = SaveRefusals(
-            refused=((InterventionId(unreadable.id), unreadable.reason),),
-            reply_to=self._coordinator,
-        )
+    def _refuse(self, intervention_id: InterventionId, reason: str) -> None:
+        mail = SaveRefusals(refused=((intervention_id, reason),), reply_to=self._coordinator)
         say(self._persistence, mail, self._events)
 
     def _start(self, quote: Quote) -> None:
         try:
             mail = self._opener(quote)
         except (ParleyError, StorageError) as error:
-            self._events.emit(
-                OutsideIgnored(quote_id=quote.id, status="negotiating", why=str(error))
-            )
+            self._ignore(quote.id, QuoteStatus.NEGOTIATING, str(error))
             return
         say(self._coordinator, mail, self._events)
 
@@ -121,5 +142,12 @@ class Outside:
             mail = QuoteCancelledOutside(quote_id=quote_id, negotiation_ids=active)
             say(self._coordinator, mail, self._events)
             return
-        why = "only negotiating and cancelled can be set from outside"
+        self._ignore(quote_id, status, "only negotiating and cancelled can be set from outside")
+
+    def _ignore(self, quote_id: QuoteId, status: str, why: str) -> None:
         self._events.emit(OutsideIgnored(quote_id=quote_id, status=status, why=why))
+
+
+def _carries(one: Intervention) -> bool:
+    content = (one.text, one.limits, one.priorities, one.accepts_seq)
+    return any(part is not None for part in content)

@@ -54,7 +54,7 @@ def receive(
         NegotiationNotActive: It has ended. A quote of which all have ended is an InterventionError.
     """
     quote, negotiations = _addressees(store, negotiation_id, quote_id)
-    mistakes = list(_shape_mistakes(text, limits, priorities, action, quote_id))
+    mistakes = list(_shape_mistakes(text, limits, priorities, action, accepts_seq, quote_id))
     if mistakes:
         raise InterventionError(mistakes)
     content = {
@@ -110,7 +110,12 @@ def _addressees(
 
 
 def _shape_mistakes(
-    text: object, limits: object, priorities: object, action: object, quote_id: object
+    text: object,
+    limits: object,
+    priorities: object,
+    action: object,
+    accepts_seq: object,
+    quote_id: object,
 ) -> Iterator[str]:
     """What can't even be written down, a line each."""
     if text is not None and not isinstance(text, str):
@@ -126,8 +131,15 @@ def _shape_mistakes(
         yield f"priorities: {error}"
     if action is not None and action not in list(Action):
         yield f"action: no action {str(action)[:40]!r}: write accept or walk_away"
+    if accepts_seq is not None and not _is_seq(accepts_seq):
+        yield "accepts_seq: expected the number of the supplier's message, such as 6"
     if action == Action.ACCEPT and quote_id is not None:
         yield "action: accept takes one negotiation's offer: give its negotiation_id"
+
+
+def _is_seq(raw: object) -> bool:
+    # SQLite has no room for larger ones
+    return isinstance(raw, int) and not isinstance(raw, bool) and 0 < raw < 2**63
 
 
 def _priorities(raw: object) -> Priorities | None:

@@ -54,8 +54,12 @@ MOVES_BY_ITSELF = "it moves by itself"
 class Steered(LoopActor):
     """A negotiation as far as a person can act on it; `SupplierNegotiation` is the rest."""
 
-    def __init__(self, negotiation: Negotiation, colleagues: Colleagues) -> None:
+    def __init__(
+        self, negotiation: Negotiation, colleagues: Colleagues, *, taken_up: bool = False
+    ) -> None:
         super().__init__()
+        self._taken_up = taken_up
+        """Whether it goes on only because a person asked for it; the first continue says so."""
         self._negotiation = negotiation
         """As it was when it was loaded: the brief, not the state."""
         self._conversation: Conversation
@@ -86,8 +90,10 @@ class Steered(LoopActor):
         raise NotImplementedError
 
     def on_undelivered(self, mail: object) -> None:
-        """What a person wants must not be lost with an actor that was given up."""
-        if isinstance(mail, Call) and not self._over:
+        """What a person wants must not be lost with an actor that was given up, or has ended."""
+        if isinstance(mail, Call) and self._over:
+            self._called(mail)
+        elif isinstance(mail, Call):
             negotiation = self._negotiation
             self._say(
                 self._colleagues.coordinator,
@@ -100,11 +106,15 @@ class Steered(LoopActor):
 
     def _called(self, call: Call) -> None:
         match call:
+            case _ if self._over:
+                # another program wrote it behind the end; what is settled stays as it is
+                late = None if isinstance(call, Cancel) else call.intervention
+                self._refuse_all([] if late is None else [late])
             case Intervene(intervention=intervention):
                 self._intervene(intervention)
             case Continue():
                 self._continues.append(call)
-                if self._rests and not self._busy:
+                if (self._rests or self._taken_up) and not self._busy:
                     self._continue()
                 elif not self._busy:
                     self._refuse_continues()
@@ -187,6 +197,7 @@ class Steered(LoopActor):
         return self._conversation.last_sender is Sender.BRAND
 
     def _continue(self) -> None:
+        self._taken_up = False
         first, *others = self._continues
         self._continues = others
         row = first.intervention
@@ -259,6 +270,12 @@ class Steered(LoopActor):
             self._refusals += 1
             mail = SaveRefusals(refused=tuple(refused), reply_to=self.actor_ref)
             self._say(self._colleagues.persistence, mail)
+
+    @property
+    def _unheard(self) -> list[Intervention]:
+        """All that a person has asked for and that nobody has answered yet."""
+        rows = [call.intervention for call in self._continues]
+        return [*self._docket.owed, *self._docket.waiting, *(row for row in rows if row)]
 
     def _refuse_all(self, interventions: Iterable[Intervention]) -> None:
         """Settle what nobody will hear any more: it has ended."""

@@ -67,8 +67,13 @@ RELOADS = 3
 class SupplierNegotiation(Steered):
     """One quote with one supplier."""
 
-    def __init__(self, loaded: Loaded, colleagues: Colleagues) -> None:
-        super().__init__(loaded.negotiation, colleagues)
+    def __init__(self, loaded: Loaded, colleagues: Colleagues, *, taken_up: bool = False) -> None:
+        """Speak for a negotiation.
+
+        Args:
+            taken_up: Whether it goes on only because a person asked for it.
+        """
+        super().__init__(loaded.negotiation, colleagues, taken_up=taken_up)
         self._loaded: Loaded | None = loaded
         self._reloads = 0
 
@@ -244,6 +249,7 @@ class SupplierNegotiation(Steered):
 
     def _tell_ended(self, *, quote_completed: bool) -> None:
         self._over = True
+        self._refuse_all(self._unheard)
         negotiation = self._negotiation
         mail = NegotiationEnded(
             quote_id=negotiation.quote_id,
@@ -297,6 +303,7 @@ class SupplierNegotiation(Steered):
         self._cancelled |= loaded.quote.status is QuoteStatus.CANCELLED
         if negotiation.status is not NegotiationStatus.ACTIVE:
             self._refuse_all(loaded.interventions)
+            self._docket = Docket()
             self._tell_ended(quote_completed=False)
         elif is_parked(negotiation):
             self._parked(negotiation.last_error or "")

@@ -115,4 +115,6 @@ def row_hash(negotiation: Mapping[str, Any]) -> str:
 
 def intervention_hash(intervention: Mapping[str, Any]) -> str:
     """The hash over a settled intervention's columns."""
-    return _digest([intervention[c] for c in INTERVENTION])
+    # another program may have written bytes where text belongs
+    columns = [intervention[c] for c in INTERVENTION]
+    return _digest([repr(c) if isinstance(c, bytes) else c for c in columns])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from peewee import SQL, SqliteDatabase
@@ -13,6 +14,7 @@ from storage.interventions import Intervention, InterventionStatus, Unreadable
 from storage.records import NegotiationId
 from storage.tables import InterventionRow, from_row, to_row
 
+COLUMNS = InterventionRow._meta.sorted_field_names
 # the rowid tells apart what another program wrote within a millisecond
 OLDEST_FIRST = (InterventionRow.created_at, SQL("rowid"))
 
@@ -42,8 +44,15 @@ class Receipts:
         return tuple(one for one in found if isinstance(one, Intervention))
 
     def received(self) -> list[Intervention | Unreadable]:
-        """All that are not settled yet, oldest first."""
-        return [_read(row) for row in self._rows(InterventionRow.status == "received")]
+        """All that are not settled yet, oldest first.
+
+        A damaged one that is a user message already shows when its negotiation is loaded.
+        """
+        found = []
+        for row in self._rows(InterventionRow.status == "received"):
+            with suppress(DamagedRow):
+                found.append(_read(row))
+        return found
 
     def settle(self, intervention_id: str, **changes: Any) -> Intervention | None:
         """Write what became of one that is still `received`; None when it was settled before."""
@@ -71,12 +80,29 @@ class Receipts:
 
     def _rows(self, condition: Any) -> list[dict[str, Any]]:
         query = InterventionRow.select().where(condition).order_by(*OLDEST_FIRST)
-        found: Any = query.bind(self._database).dicts()
-        return list(found)
+        connection: Any = self._database.connection()  # type: ignore[no-untyped-call]
+        # what another program wrote need not be text, and one such row must not hide the others:
+        # SQLite and peewee would both raise
+        connection.text_factory = _text_or_bytes
+        try:
+            sql, values = query.bind(self._database).sql()
+            rows = self._database.execute_sql(sql, values).fetchall()  # type: ignore[no-untyped-call]
+        finally:
+            connection.text_factory = str
+        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
+
+
+def _text_or_bytes(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
 
 
 def _read(row: Mapping[str, Any]) -> Intervention | Unreadable:
     try:
+        if no_text := sorted(name for name, value in row.items() if isinstance(value, bytes)):
+            raise DamagedRow("intervention", str(row["id"]), no_text)
         return from_row(Intervention, row)
     except DamagedRow as error:
         if row["message_seq"] is not None:

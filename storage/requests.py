@@ -18,5 +18,7 @@ class Requests:
     """Rows that can't be taken for an intervention."""
     starting: tuple[Quote, ...] = ()
     """Quotes that were set to negotiating and have no negotiations."""
+    damaged: tuple[tuple[QuoteId, str], ...] = ()
+    """Such quotes that can't be read, and why."""
     changed: tuple[tuple[QuoteId, str, tuple[NegotiationId, ...]], ...] = ()
     """Quotes with active negotiations that are not negotiating: their status, those that are."""

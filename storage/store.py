@@ -20,6 +20,7 @@ import peewee
 
 from storage.database import open_to_read, open_to_write, readable
 from storage.errors import (
+    DamagedRow,
     DatabaseUnavailable,
     NegotiationNotActive,
     QuoteEnded,
@@ -156,7 +157,7 @@ class Store:
             read = [row for row in rows if isinstance(row, Intervention)]
             ids = canonical([row.negotiation_id for row in read])
             quotes = dict(self._run(SELECT_QUOTES_OF, ids).fetchall())
-            starting = self._run(SELECT_STARTING).fetchall()
+            starting, damaged = self._starting()
             changed = self._run(SELECT_CHANGED).fetchall()
             return Requests(
                 received=tuple(
@@ -165,12 +166,22 @@ class Store:
                     if row.negotiation_id in quotes
                 ),
                 unreadable=tuple(row for row in rows if isinstance(row, Unreadable)),
-                starting=tuple(self.quote(quote_id) for (quote_id,) in starting),
+                starting=tuple(starting),
+                damaged=tuple(damaged),
                 changed=tuple(
                     (quote_id, status, tuple(orjson.loads(active)))
                     for quote_id, status, active in changed
                 ),
             )
+
+    def _starting(self) -> tuple[list[Quote], list[tuple[QuoteId, str]]]:
+        quotes, damaged = [], []
+        for (quote_id,) in self._run(SELECT_STARTING).fetchall():
+            try:
+                quotes.append(self.quote(quote_id))
+            except DamagedRow as error:  # one must not hide the others
+                damaged.append((quote_id, str(error)))
+        return quotes, damaged
 
     # Writing
 

@@ -167,8 +167,9 @@ def from_row(record_type: type[R], row: Mapping[str, Any]) -> R:
             if fields[column] is not None:
                 fields[column] = json.loads(fields[column])
         return record_type.model_validate(fields)
-    except ValueError as error:
-        mistakes = error.errors() if isinstance(error, ValidationError) else []
-        columns = sorted({str(mistake["loc"][0]) for mistake in mistakes if mistake["loc"]})
+    except (ValueError, RecursionError) as error:
+        columns = [column]  # it is no JSON, or too deep
+        if isinstance(error, ValidationError):
+            columns = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
         # the values stay out of it: they may be private
         raise DamagedRow(record_type.__name__.lower(), str(row["id"]), columns) from None

@@ -79,8 +79,9 @@ def _faults_in(
     lines = json.loads(quote["lines"])
     briefs = _briefs(quote, negotiation, lines)
     told: set[Decimal] = set()
-    limits = {row["message_seq"]: json.loads(row["limits"] or "{}") for row in asked}
-    texts = {row["message_seq"]: row["text"] or "" for row in asked}
+    taken = [row for row in asked if row["message_seq"] is not None]
+    limits = {row["message_seq"]: json.loads(row["limits"] or "{}") for row in taken}
+    texts = {row["message_seq"]: row["text"] or "" for row in taken}
     notes = re.findall(r"\d+(?:\.\d+)?", quote["notes"])
     public = {Decimal(line["quantity"]) for line in lines} | set(map(Decimal, notes))
     names = zip(json.loads(quote["suppliers"]), json.loads(quote["supplier_names"]), strict=True)

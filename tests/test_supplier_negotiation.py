@@ -13,6 +13,7 @@ from factories import (
     as_saved,
     make_config,
     make_entry,
+    make_intervention,
     make_negotiations,
     make_quote,
     make_supplier,
@@ -23,11 +24,13 @@ from probe import Probe
 from actors.drafting import Colleagues
 from actors.mailbox import (
     CancelDraft,
+    Continue,
     DraftFailed,
     DraftId,
     DraftMove,
     DraftOverdue,
     DraftQueued,
+    Intervene,
     MoveDrafted,
     NegotiationEnded,
     NegotiationStill,
@@ -38,16 +41,19 @@ from actors.mechanism.ruling import Refused, Rule
 from actors.mechanism.views import BrandView, SupplierView
 from actors.runtime import ActorFailed, LoopThread, Restart
 from actors.saves import (
+    ContinuingSaved,
     EndingSaved,
     LoadFailed,
     LoadNegotiation,
     MessageSaved,
     NegotiationLoaded,
     ParkingSaved,
+    SaveContinuing,
     SaveEnding,
     SaveFailed,
     SaveMessage,
     SaveParking,
+    SaveRefusals,
 )
 from actors.supplier_negotiation import SupplierNegotiation
 from storage.errors import SequenceConflict, UnknownRecord
@@ -510,3 +516,38 @@ def test_what_can_not_even_begin_is_its_own_failure(loop: LoopThread) -> None:
     assert isinstance(probes[4].next(ActorFailed).error, KeyError)
     actor.tell(Restart())
     assert probes[2].next(LoadNegotiation).negotiation_id == negotiation.id
+
+
+@pytest.mark.parametrize("mail", [Intervene, Continue])
+def test_what_comes_behind_the_end_is_refused(scene: Scene, mail: Any) -> None:
+    late = make_intervention(scene.loaded.negotiation.id)
+    scene.drafts(scene.brand, Draft(Move.WALK_AWAY, "Goodbye."))
+    closing = scene.persistence.next(SaveMessage)
+    scene.actor.tell(mail(intervention=late))  # while it is being saved
+    scene.actor.tell(
+        MessageSaved(message=as_saved(closing.entry), ending=closing.ending, quote_completed=False)
+    )
+
+    refusals = scene.persistence.next(SaveRefusals)
+
+    assert refusals.refused == ((late.id, "the negotiation has ended"),)
+    assert scene.coordinator.next(NegotiationEnded)
+
+
+def test_the_continue_for_which_it_was_loaded_is_granted_and_the_next_refused(
+    loop: LoopThread, stage: Stage
+) -> None:
+    loaded = stage().loaded
+    probes = [Probe(loop) for _ in range(5)]
+    colleagues = Colleagues(*(probe.ref for probe in probes[:4]))
+    actor = SupplierNegotiation.start(
+        loaded, colleagues, taken_up=True, loop=loop, supervisor=probes[4].ref
+    )
+    first, second = (make_intervention(loaded.negotiation.id, n, action="continue") for n in (1, 2))
+
+    actor.tell(Continue(intervention=first))
+    assert probes[2].next(SaveContinuing).intervention_id == first.id
+    actor.tell(ContinuingSaved(settled=()))
+    actor.tell(Continue(intervention=second))
+
+    assert probes[2].next(SaveRefusals).refused == ((second.id, "it moves by itself"),)
