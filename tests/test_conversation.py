@@ -254,3 +254,141 @@ def test_a_restart_knows_what_an_uninterrupted_run_knows() -> None:
         talk = talk.said(messages[-1]) if move else talk.guided(messages[-1], one)
 
     assert Conversation.restored(talk.quote, talk.negotiation, messages, [one]) == talk
+
+
+# Guidance
+
+
+def traded() -> Conversation:
+    """The brand's offer 1 and the supplier's offers 2 and 4 stand or stood."""
+    talk = said(make_conversation(), Sender.BRAND, Move.OFFER, terms=make_terms("6.00"))
+    talk = said(talk, Sender.SUPPLIER, Move.OFFER, terms=make_terms("7.90", 40))
+    talk = said(talk, Sender.BRAND)
+    return said(talk, Sender.SUPPLIER, Move.OFFER, terms=make_terms("7.00", 40))
+
+
+def test_a_user_message_is_the_next_one_and_changes_no_round_and_no_offer() -> None:
+    before = traded()
+
+    after = guided(before)
+
+    assert (after.message_count, after.last_sender) == (5, Sender.USER)
+    assert after.rounds == before.rounds
+    assert (after.brand.standing, after.supplier) == (before.brand.standing, before.supplier)
+    assert after.heard_by_brand[-1].content == "Push on lead time."
+
+
+def test_an_intervention_starts_the_count_of_rounds_without_progress_anew() -> None:
+    talk = said(play_idle_rounds(patient(3), 3), Sender.BRAND, Move.OFFER, terms=make_terms("6.00"))
+    assert (talk.is_final, talk.progressed) == (True, True)
+
+    asked = guided(talk)
+
+    assert (asked.stale_rounds, asked.is_final, asked.progressed) == (0, False, False)
+
+
+def test_text_alone_leaves_the_brand_what_it_was() -> None:
+    before = traded()
+
+    assert guided(before).brand == before.brand
+
+
+@pytest.mark.parametrize(
+    ("limits", "stands"),
+    [
+        ({"unit_price": "6.00"}, True),
+        ({"unit_price": "5.99"}, False),
+        ({"lead_time_days": 35}, True),
+        ({"lead_time_days": 34}, False),
+        ({"payment": ["30/70"]}, True),
+        ({"payment": ["net 30"]}, False),
+    ],
+)
+def test_a_changed_limit_withdraws_the_brands_offer_if_that_breaks_it(
+    limits: dict[str, Any], stands: bool
+) -> None:
+    talk = guided(traded(), limits=limits)
+
+    assert (talk.brand.standing is not None, talk.must_move) == (stands, not stands)
+    assert talk.supplier.standing is not None
+    assert talk.supplier.standing.seq == 4
+
+
+def test_the_brand_must_move_until_it_has_spoken_and_however_often_it_is_guided() -> None:
+    talk = guided(traded(), limits={"unit_price": "5.50"})
+
+    assert guided(talk).must_move
+    assert guided(talk, limits={"unit_price": "9.00"}).must_move
+    assert said(talk, Sender.SUPPLIER).must_move
+    assert not said(talk, Sender.BRAND, Move.OFFER, terms=make_terms("5.00")).must_move
+    assert not guided(make_conversation(), limits={"unit_price": "5.50"}).must_move
+
+
+def test_offers_received_before_are_worth_what_they_are_under_the_new_limits() -> None:
+    before = said(traded(), Sender.SUPPLIER)
+    limits = {"unit_price": "7.50"}
+    afterwards = make_conversation(limit="7.50")
+    for price in ("7.90", "7.00"):
+        terms = make_terms(price, 40)
+        afterwards = said(afterwards, Sender.SUPPLIER, Move.OFFER, terms=terms)
+
+    after = guided(before, limits=limits)
+
+    assert before.brand.received != afterwards.brand.received
+    assert after.brand.received == afterwards.brand.received
+    assert after.brand.utility == afterwards.brand.utility
+    assert after.supplier == before.supplier
+
+
+def test_what_the_brand_has_offered_itself_is_nothing_that_it_received() -> None:
+    talk = said(make_conversation(), Sender.BRAND, Move.OFFER, terms=make_terms("6.00"))
+
+    assert guided(talk, limits={"unit_price": "7.50"}).brand.received is None
+
+
+def test_changed_priorities_alone_weigh_the_terms_anew() -> None:
+    priorities = {"quality": 0, "cost": 10, "lead_time": 80, "payment_terms": 10}
+    before = traded()
+
+    after = guided(before, priorities=priorities)
+
+    assert after.priorities.lead_time == 80
+    assert after.brand.mandate == before.brand.mandate
+    assert after.brand.utility != before.brand.utility
+    assert after.brand.standing == before.brand.standing
+    assert guided(after, text="Go on.").priorities == after.priorities
+
+
+def test_limits_add_up_from_one_intervention_to_the_next() -> None:
+    talk = guided(traded(), limits={"unit_price": "7.00"})
+    talk = guided(talk, 2, limits={"lead_time_days": 40})
+
+    assert talk.brand.mandate.model_dump(mode="json") == {
+        "widget.unit_price": {"target": "5.00", "limit": "7.00"},
+        "lead_time_days": {"target": 25, "limit": 40},
+        "payment": ["net 30", "30/70"],
+    }
+
+
+def test_restored_messages_of_a_person_go_with_their_own_intervention() -> None:
+    talk = traded()
+    ones = [
+        make_intervention(number=1, limits={"unit_price": "7.50"}),
+        make_intervention(number=2, text="Only 5.50!", limits={"lead_time_days": 40}),
+    ]
+    asked = [
+        one.model_copy(update={"message_seq": seq}) for seq, one in ((6, ones[0]), (5, ones[1]))
+    ]
+    messages = [
+        as_saved(make_entry(talk, Sender.USER, None, seq=seq, content=one.wording))
+        for seq, one in ((5, ones[1]), (6, ones[0]))
+    ]
+
+    restored = Conversation.restored(talk.quote, talk.negotiation, messages, asked)
+
+    assert Decimal("5.50") in restored.brand.secrets
+    assert restored.brand.mandate.model_dump(mode="json")["lead_time_days"]["limit"] == 40
+    assert [message.content for message in restored.heard_by_brand] == [
+        "Only 5.50!",
+        "Go by the changed limits.",
+    ]

@@ -191,3 +191,38 @@ def test_a_name_without_a_letter_silences_nobody() -> None:
 def test_a_refusal_repeats_the_figure_to_its_own_negotiator() -> None:
     with pytest.raises(Refused, match=r"private figure: 7\.20"):
         check_words("We stop at 7.20.", None, conversation(), Side.BRAND)
+
+
+# After a person has stepped in
+
+
+def test_limits_stay_secret_after_they_were_changed_and_the_new_ones_are_too() -> None:
+    talk = guided(conversation(), limits={"unit_price": "5.90"})
+
+    for figure in ("7.20", "7,200.00", "6.10", "5.90", "5,900.00"):
+        assert refusal_in(talk, f"We stop at {figure}.") is Rule.PRIVATE_FIGURE
+    assert refusal_in(talk, "Is 5.90 possible?", Side.SUPPLIER) is None
+
+
+@pytest.mark.parametrize("words", ["7.05", "7,05", "USD 7.05", "７.０５"])
+def test_a_figure_of_a_persons_text_is_secret(words: str) -> None:
+    talk = guided(conversation(), text=f"Don't go beyond {words} yet.")
+
+    assert refusal_in(conversation(), "Would 7.05 do?") is None
+    assert refusal_in(talk, "Would 7.05 do?") is Rule.PRIVATE_FIGURE
+    assert refusal_in(guided(talk, 2), "Would 7.05 do?") is Rule.PRIVATE_FIGURE
+
+
+def test_a_figure_of_a_persons_text_that_is_public_may_be_said() -> None:
+    offered = said(conversation(), Sender.SUPPLIER, Move.OFFER, terms=make_terms("7.05"))
+    talk = guided(offered, text="7.05 for 1000 is too dear, 6.95 isn't.")
+
+    assert refusal_in(talk, "7.05 for 1000 pieces is too much.") is None
+    assert refusal_in(talk, "6.95 is not.") is Rule.PRIVATE_FIGURE
+    assert refusal_in(talk, "We offer 6.95.", terms=make_terms("6.95")) is None
+
+
+def test_the_wording_of_an_action_makes_no_secret() -> None:
+    talk = guided(conversation(), action="accept", accepts_seq=6)
+
+    assert talk.brand.secrets == conversation().brand.secrets

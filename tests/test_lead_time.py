@@ -138,3 +138,22 @@ def test_likeness_is_the_shorter_over_the_longer(one: int, other: int, likeness:
 
 def test_days_are_read_out_in_the_singular_where_it_is_one() -> None:
     assert [LEAD_TIME.words(days) for days in (0, 1, 35)] == ["0 days", "1 day", "35 days"]
+
+
+@pytest.mark.parametrize(
+    ("days", "target"), [(60, 30), (45, 30), (31, 30), (30, 30), (29, 29), (0, 0)]
+)
+def test_a_limit_that_passes_its_target_takes_the_target_along(days: int, target: int) -> None:
+    changed = LEAD_TIME.limited(BRAND, days)
+
+    assert (changed.target, changed.limit) == (target, days)
+
+
+def test_another_limit_leaves_what_a_day_costs() -> None:
+    assert LEAD_TIME.limited(SUPPLIER, 20).day_cost == SUPPLIER.day_cost
+
+
+@pytest.mark.parametrize("raw", ["30", 30.0, True, -1, 3651, None])
+def test_a_limit_is_read_like_any_days(raw: object) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        LEAD_TIME.limited(BRAND, raw)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from factories import make_config, make_conversation, make_terms, said
+from factories import guided, make_config, make_conversation, make_terms, said
 
 from actors.mechanism.moves import (
     LONGEST_TEXT,
@@ -242,3 +242,42 @@ def test_there_is_nothing_to_accept_before_the_other_side_has_offered() -> None:
         check_legal(Move.ACCEPT, own_only, Side.BRAND)
 
     assert refused.value.rule is Rule.NO_STANDING_OFFER
+
+
+def test_after_its_offer_was_withdrawn_the_brand_may_do_anything_but_talk() -> None:
+    opened = said(make_conversation(), Sender.BRAND, Move.OFFER, terms=make_terms("6.00"))
+    answered = said(opened, Sender.SUPPLIER, Move.OFFER, terms=make_terms())
+    limits = {"unit_price": "5.50"}
+
+    assert legal_moves(guided(opened, limits=limits), Side.BRAND) == (Move.OFFER, Move.WALK_AWAY)
+    assert legal_moves(guided(answered, limits=limits), Side.BRAND) == (
+        *(Move.OFFER, Move.ACCEPT, Move.WALK_AWAY),
+    )
+    assert Move.TALK in legal_moves(guided(answered), Side.BRAND)
+    assert Move.TALK in legal_moves(guided(answered, limits=limits), Side.SUPPLIER)
+
+
+def test_talk_after_a_withdrawn_offer_is_an_illegal_move_and_no_closing_one() -> None:
+    opened = said(make_conversation(), Sender.BRAND, Move.OFFER, terms=make_terms("6.00"))
+    talk = guided(opened, limits={"unit_price": "5.50"})
+
+    with pytest.raises(Refused, match="withdrawn, so talk won't do: offer, walk_away") as refused:
+        check_legal(Move.TALK, talk, Side.BRAND)
+    assert refused.value.rule is Rule.ILLEGAL_MOVE
+    check_legal(Move.OFFER, talk, Side.BRAND)
+    check_legal(Move.TALK, talk, Side.SUPPLIER)
+
+
+def test_after_the_last_round_even_a_withdrawn_offer_leaves_only_a_closing_move() -> None:
+    talk = said(
+        make_conversation(make_config(max_rounds=1)),
+        Sender.BRAND,
+        Move.OFFER,
+        terms=make_terms("6.00"),
+    )
+    talk = guided(said(talk, Sender.SUPPLIER), limits={"unit_price": "5.50"})
+
+    assert talk.must_move
+    with pytest.raises(Refused) as refused:
+        check_legal(Move.TALK, talk, Side.BRAND)
+    assert refused.value.rule is Rule.CLOSING_MOVE

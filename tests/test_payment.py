@@ -158,3 +158,11 @@ def test_payments_are_alike_only_when_they_are_the_same() -> None:
 def test_thirds_are_read_out_as_thirds() -> None:
     assert PAYMENT.words("33/33/33") == "three thirds (33/33/33)"
     assert PAYMENT.words("30/70") == "30/70"
+
+
+def test_other_payments_replace_all_that_were_acceptable_in_their_order() -> None:
+    changed = PAYMENT.limited(brief("net 30", "30/70"), ["100", "30 / 70", "100"])
+
+    assert changed == brief("100", "30/70")
+    with pytest.raises(ValueError, match="expected"):
+        PAYMENT.limited(brief("net 30"), [])

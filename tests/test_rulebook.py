@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from factories import make_config, make_conversation, make_terms, said
+from factories import guided, make_config, make_conversation, make_terms, said
 
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.moves import Draft
@@ -217,3 +217,49 @@ def test_instructions_in_the_others_words_change_no_rule() -> None:
     assert mandates_in_force(talk) == before
     assert refused_by(accepted(talk)) is Rule.LIMIT
     assert refused_by(judged(talk, Move.TALK, "Our limit is 8.00.")) is Rule.PRIVATE_FIGURE
+
+
+# After a person has stepped in
+
+
+@pytest.mark.parametrize("max_rounds", [1, 10])
+def test_a_person_who_walks_away_has_ended_it_whatever_round_it_is(max_rounds: int) -> None:
+    draft = Draft(Move.WALK_AWAY, "Goodbye.")
+
+    ruling = judge(offered(max_rounds=max_rounds), Side.BRAND, draft, Origin.PERSON)
+
+    assert ruling.ending == Ending(
+        status=NegotiationStatus.IMPASSE, reason=Reason.USER_ENDED, agreed_terms=None
+    )
+
+
+def test_a_changed_limit_binds_the_very_next_move() -> None:
+    talk = guided(offered(), limits={"unit_price": "7.00"})
+
+    assert refused_by(judged(talk, Move.OFFER, terms=make_terms("7.01"))) is Rule.LIMIT
+    assert refused_by(judged(talk, Move.OFFER, terms=make_terms("7.00"))) is None
+    assert refused_by(accepted(talk)) is Rule.LIMIT
+    raised = guided(offered(make_terms("8.50")), limits={"unit_price": "9.00"})
+    assert refused_by(accepted(raised)) is None
+
+
+def test_an_offer_that_was_withdrawn_can_not_be_accepted() -> None:
+    talk = said(offered(), Sender.BRAND, Move.OFFER, terms=make_terms("6.50"))
+    draft = Draft(Move.ACCEPT, "Agreed.", accepts_seq=3)
+
+    kept = judge(guided(talk, limits={"unit_price": "6.50"}), Side.SUPPLIER, draft, Origin.SCRIPT)
+    gone = judge(guided(talk, limits={"unit_price": "6.49"}), Side.SUPPLIER, draft, Origin.SCRIPT)
+
+    assert refused_by(kept) is None
+    assert refused_by(gone) is Rule.NO_STANDING_OFFER
+
+
+def test_after_its_offer_was_withdrawn_an_accept_with_a_condition_goes_back() -> None:
+    talk = said(offered(), Sender.BRAND, Move.OFFER, terms=make_terms("6.50"))
+    talk = guided(said(talk, Sender.SUPPLIER), limits={"lead_time_days": 34})
+    talk = guided(talk, 2, limits={"lead_time_days": 35})
+    words = "We accept, provided that you pay the freight."
+
+    assert refused_by(judged(talk, Move.TALK)) is Rule.ILLEGAL_MOVE
+    assert refused_by(accepted(talk, words)) is Rule.CONDITION
+    assert refused_by(accepted(talk)) is None
