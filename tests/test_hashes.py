@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from factories import NOON, make_negotiations, make_quote
+from factories import NOON, make_intervention, make_negotiations, make_quote
 
 from storage.hashes import (
+    INTERVENTION,
     MESSAGE_BODY,
     NEGOTIATION_BRIEF,
     NEGOTIATION_STATE,
     QUOTE_BRIEF,
     brief_hash,
     canonical,
+    intervention_hash,
     message_hash,
     quote_hash,
     row_hash,
 )
+from storage.interventions import Intervention
 from storage.records import Message, Move, Negotiation, NegotiationId, Origin, Quote, Sender
 from storage.tables import to_row
 
@@ -95,3 +98,15 @@ def test_every_column_but_keys_and_hashes_is_covered_by_some_hash() -> None:
         *("brought", "automatic"),
         *("status", "created_at", "completed_at"),
     }
+
+
+@pytest.mark.parametrize("column", INTERVENTION)
+def test_each_column_of_an_intervention_changes_its_hash(column: str) -> None:
+    row = to_row(make_intervention(text="Push.", limits={"unit_price": "6.40"}))
+
+    assert intervention_hash(changed(row, column)) != intervention_hash(row)
+    assert len(intervention_hash(row)) == 64
+
+
+def test_every_column_of_an_intervention_but_its_hash_is_covered() -> None:
+    assert set(Intervention.model_fields) - set(INTERVENTION) == {"row_hash"}

@@ -25,6 +25,7 @@ CONVERSATION = make_conversation()
 MANDATES = mandates_in_force(CONVERSATION)
 REQUEST = CONVERSATION.request
 WIDGET = LineId("widget")
+KEYS = "widget.unit_price, lead_time_days, payment"
 
 PRICE, LEAD_TIME, PAYMENT = "widget.unit_price", "lead_time_days", "payment"
 TOO_DEAR = make_terms("8.01")
@@ -126,15 +127,12 @@ def test_without_limits_the_mandate_is_the_very_same() -> None:
         (
             {"colour": "red"},
             [
-                "limits.colour: no such limit: write widget.unit_price, lead_time_days, payment",
+                f"limits.colour: no such limit: write {KEYS}",
             ],
         ),
         (
             {"gadget.unit_price": "7.00"},
-            [
-                "limits.gadget.unit_price: no such limit: "
-                "write widget.unit_price, lead_time_days, payment",
-            ],
+            [f"limits.gadget.unit_price: no such limit: write {KEYS}"],
         ),
         ({"unit_price": "0"}, ["limits.unit_price: a price limit must be above 0"]),
         ({"unit_price": "7.001"}, ["limits.unit_price: has more than the 2 decimals of USD"]),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from factories import make_quote
+from factories import make_config, make_negotiations, make_quote
 
 from storage import migrations
 from storage.errors import DatabaseUnusable
+from storage.ledger import Ledger
 from storage.migrations import APPLICATION_ID, STEPS
 from storage.store import Store
 
@@ -135,3 +138,81 @@ def test_a_place_where_no_file_can_be_is_refused(tmp_path: Path) -> None:
             Store(path)
 
     assert fingerprint(tmp_path) == {}
+
+
+# From version 1
+
+
+def everything(path: Path) -> list[list[tuple[object, ...]]]:
+    with sqlite(path) as database:
+        tables = ("SELECT * FROM quotes", "SELECT * FROM negotiations", "SELECT * FROM messages")
+        return [database.execute(sql).fetchall() for sql in tables]
+
+
+@pytest.fixture
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A database of version 1 with a negotiation that was under way."""
+    path = tmp_path / "parley.db"
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", STEPS[:1])
+        store = Ledger(path)
+        config = make_config()
+        quote = make_quote(config)
+        store.add_quote(quote)
+        with store.connection(), store.transaction():
+            store.open_negotiations(quote.id, make_negotiations(quote, config))
+    return path
+
+
+def test_a_database_of_version_1_keeps_all_that_it_holds(old: Path) -> None:
+    before = everything(old)
+    with sqlite(old) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (1,)
+
+    store = Store(old)
+
+    with sqlite(old) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (len(STEPS),)
+    assert everything(old) == before
+    assert store.interventions(store.negotiations(store.quotes()[0].id)[0].id) == []
+
+
+def test_it_has_the_very_schema_of_a_new_one_afterwards(old: Path, tmp_path: Path) -> None:
+    Store(old)
+    Store(tmp_path / "new.db")
+
+    assert schema(old) == schema(tmp_path / "new.db")
+
+
+def test_another_program_can_intervene_with_two_columns_alone(old: Path) -> None:
+    store = Store(old)
+    negotiation = store.negotiations(store.quotes()[0].id)[0]
+    with sqlite(old) as database:
+        for text in ("Push.", "Push harder."):
+            database.execute(
+                "INSERT INTO interventions (negotiation_id, text) VALUES (?, ?)",
+                (negotiation.id, text),
+            )
+
+    first, second = store.interventions(negotiation.id)
+
+    assert (first.text, first.status, first.message_seq) == ("Push.", "received", None)
+    assert re.fullmatch(r"i-[0-9a-f]{16}", first.id)
+    assert first.id != second.id
+    assert abs(datetime.now(UTC) - first.created_at) < timedelta(minutes=1)
+    assert [one for _, one in store.requests().received] == [first, second]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "INSERT INTO interventions (negotiation_id, status) VALUES (?, 'odd')",
+        "INSERT INTO interventions (negotiation_id, action) VALUES (?, 'odd')",
+    ],
+)
+def test_the_file_itself_refuses_what_no_intervention_can_be(old: Path, sql: str) -> None:
+    store = Store(old)
+    negotiation = store.negotiations(store.quotes()[0].id)[0]
+
+    with sqlite(old) as database, pytest.raises(sqlite3.IntegrityError):
+        database.execute(sql, (negotiation.id,))

@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import NOON, make_config, make_negotiations, make_quote, make_supplier, make_terms
+from factories import (
+    NOON,
+    make_config,
+    make_intervention,
+    make_negotiations,
+    make_quote,
+    make_supplier,
+    make_terms,
+)
 
 from storage.errors import (
     DatabaseUnavailable,
     NegotiationNotActive,
+    QuoteEnded,
     QuoteNotPending,
     RowRefused,
     SequenceConflict,
@@ -44,6 +53,7 @@ from storage.records import (
     Sender,
     Terms,
 )
+from storage.requests import Requests
 
 CONFIG = make_config([make_supplier(1), make_supplier(2)])
 BRAND, SUPPLIER = Sender.BRAND, Sender.SUPPLIER
@@ -699,3 +709,155 @@ def test_what_others_poll_uses_an_index(store: Ledger, sql: str, index: str) -> 
     assert len(steps) == 1
     assert "USING INDEX" in steps[0]
     assert index in steps[0]
+
+
+# From any process
+
+
+def test_interventions_are_saved_as_they_were_received(
+    store: Ledger, negotiations: list[Negotiation]
+) -> None:
+    ones = [make_intervention(each.id, n) for n, each in enumerate(negotiations)]
+
+    assert store.add_interventions(ones) == ones
+
+    assert [store.interventions(each.id) for each in negotiations] == [[one] for one in ones]
+
+
+def test_nothing_is_asked_of_a_negotiation_that_has_ended(
+    store: Ledger, negotiations: list[Negotiation]
+) -> None:
+    first, second = negotiations
+    with writing(store):
+        store.end(second.id, WALKED)
+    ones = [make_intervention(first.id, 1), make_intervention(second.id, 2)]
+
+    with pytest.raises(NegotiationNotActive, match=second.id):
+        store.add_interventions(ones)
+    with pytest.raises(UnknownRecord):
+        store.add_interventions([ones[0], make_intervention("n-none", 3)])
+
+    assert store.interventions(first.id) == []
+
+
+def test_of_a_whole_quote_those_that_have_ended_meanwhile_are_left_out(
+    store: Ledger, negotiations: list[Negotiation]
+) -> None:
+    ones = [make_intervention(each.id, n) for n, each in enumerate(negotiations)]
+    for place, negotiation in enumerate(negotiations):
+        with writing(store):
+            store.end(negotiation.id, WALKED)
+        renewed = [one.model_copy(update={"id": f"{one.id}-{place}"}) for one in ones]
+        if place == 0:
+            assert store.add_interventions(renewed, all_or_nothing=False) == renewed[1:]
+        else:
+            with pytest.raises(NegotiationNotActive):
+                store.add_interventions(renewed, all_or_nothing=False)
+
+    assert [len(store.interventions(each.id)) for each in negotiations] == [0, 1]
+
+
+@pytest.mark.parametrize(("asked", "automatic"), [(None, False), (True, True), (False, False)])
+def test_a_pending_quote_is_set_to_negotiating_for_the_engine_to_start(
+    store: Ledger, asked: bool | None, automatic: bool
+) -> None:
+    quote = make_quote(CONFIG).model_copy(update={"automatic": False})
+    store.add_quote(quote)
+
+    started = store.start_quote(quote.id, automatic=asked)
+
+    assert started == store.quote(quote.id)
+    assert (started.status, started.automatic) == (QuoteStatus.NEGOTIATING, automatic)
+    assert store.requests().starting == (started,)
+    with pytest.raises(QuoteNotPending):
+        store.start_quote(quote.id, automatic=None)
+    with pytest.raises(UnknownRecord):
+        store.start_quote(QuoteId("q-none"), automatic=None)
+
+
+def test_what_was_started_from_outside_is_adopted_once(store: Ledger, quote: Quote) -> None:
+    store.start_quote(quote.id, automatic=None)
+
+    with writing(store):
+        store.open_negotiations(quote.id, make_negotiations(quote, CONFIG))
+
+    assert store.requests().starting == ()
+    with pytest.raises(QuoteNotPending), writing(store):
+        store.open_negotiations(quote.id, make_negotiations(quote, CONFIG))
+
+
+def test_a_cancelled_quote_names_what_has_still_to_end(
+    store: Ledger, quote: Quote, negotiations: list[Negotiation]
+) -> None:
+    first, second = negotiations
+    with writing(store):
+        store.end(first.id, WALKED)
+
+    cancelled, active = store.cancel_quote(quote.id)
+
+    assert cancelled == store.quote(quote.id)
+    assert (cancelled.status, active) == (QuoteStatus.CANCELLED, (second.id,))
+    assert store.requests().changed == ((quote.id, "cancelled", (second.id,)),)
+    with pytest.raises(QuoteEnded, match="cancelled already"):
+        store.cancel_quote(quote.id)
+
+
+def test_a_pending_quote_just_becomes_cancelled_and_a_completed_one_stays(
+    store: Ledger, quote: Quote
+) -> None:
+    other = make_quote(CONFIG)
+    store.add_quote(other)
+    with writing(store):
+        opened = store.open_negotiations(other.id, make_negotiations(other, CONFIG))[1]
+        for negotiation in opened:
+            store.end(negotiation.id, WALKED)
+
+    assert store.cancel_quote(quote.id)[1] == ()
+
+    with pytest.raises(QuoteEnded, match="completed already"):
+        store.cancel_quote(other.id)
+    with pytest.raises(UnknownRecord):
+        store.cancel_quote(QuoteId("q-none"))
+    assert store.requests() == Requests()
+
+
+def test_requests_are_what_stands_and_is_not_settled(
+    store: Ledger, quote: Quote, negotiations: list[Negotiation]
+) -> None:
+    assert store.requests() == Requests()
+    ones = [make_intervention(each.id, n) for n, each in enumerate(negotiations)]
+    store.add_interventions(ones)
+    with writing(store):
+        store.refuse([(ones[0].id, "no")])
+
+    assert store.requests() == Requests(received=((quote.id, ones[1]),))
+
+
+def test_a_row_without_its_negotiation_asks_nobody(store: Ledger, negotiation: Negotiation) -> None:
+    with closing(sqlite3.connect(store.path)) as database, database:
+        database.execute("INSERT INTO interventions (negotiation_id, text) VALUES ('n-x', 'Hi')")
+
+    assert store.requests().received == ()
+
+
+def test_the_data_version_changes_with_what_others_commit_and_only_then(store: Ledger) -> None:
+    with store.connection():
+        before = store.data_version()
+        store.quotes()
+        assert store.data_version() == before
+
+        with ThreadPoolExecutor(1) as other:
+            other.submit(store.add_quote, make_quote(CONFIG)).result()
+
+        assert store.data_version() != before
+
+
+def test_all_of_a_negotiation_is_loaded_with_its_interventions(
+    store: Ledger, negotiations: list[Negotiation]
+) -> None:
+    ones = [make_intervention(each.id, n) for n, each in enumerate(negotiations)]
+    store.add_interventions(ones)
+
+    assert store.load(negotiations[1].id).interventions == (ones[1],)
+    with pytest.raises(UnknownRecord):
+        store.interventions(NegotiationId("n-none"))
