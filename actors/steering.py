@@ -161,10 +161,7 @@ class Steered(LoopActor):
             self._conversation = self._conversation.guided(message, intervention)
             self._docket = replace(self._docket, owed=(*self._docket.owed, intervention))
             self._report.saved(message, self._conversation)
-        if self._docket.action is not None and not self._cancelled:
-            self._act(self._docket.action)  # it came first, and leaves nothing to guide
-        else:
-            self._proceed()
+        self._proceed()
 
     def _act(self, intervention: Intervention) -> None:
         """Do in the brand's place what a person has decided; no negotiator is asked."""
@@ -241,7 +238,7 @@ class Steered(LoopActor):
         return f"drafting {self._drafting.side}"
 
     def _tell_if_still(self) -> None:
-        if self._rests and self._in_flight is None and not self._refusals:
+        if self._rests and not self._busy and not self._refusals:
             still = NegotiationStill(negotiation_id=self._negotiation.id, heard=self._heard)
             self._say(self._colleagues.coordinator, still)
 

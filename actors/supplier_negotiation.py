@@ -158,6 +158,8 @@ class SupplierNegotiation(Steered):
         """Decide what comes next: what a person wants goes before everything else."""
         if self._cancelled:
             self._save(self._ending(CANCELLATION))
+        elif self._docket.action is not None:
+            self._act(self._docket.action)  # it came first, and leaves nothing to guide
         elif not self._take():
             self._go_on()
         if not self._rests:
@@ -168,8 +170,6 @@ class SupplierNegotiation(Steered):
         ending = ending_without_words(conversation)
         if ending is not None:
             self._save(self._ending(ending))
-        elif self._docket.action is not None:
-            self._act(self._docket.action)
         elif self._waits_to_be_continued:
             self._report.waits()
             self._rest()
@@ -272,7 +272,9 @@ class SupplierNegotiation(Steered):
 
     def _refused_by_ledger(self, error: Exception) -> None:
         if isinstance(error, Refused) and self._judged is not None:
-            if not self._take():
+            if self._cancelled:
+                self._proceed()
+            elif not self._take():
                 self._send_back(self._judged, Refusal(error.rule, error.reason), None)
             return
         self._report.save_refused(error)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pykka
@@ -20,6 +19,7 @@ from factories import (
     make_terms,
 )
 from probe import Probe
+from scene import COUNTER, OFFER, TALK, WALK, Scene, Stage, staged
 
 from actors.drafting import Colleagues
 from actors.mailbox import (
@@ -60,67 +60,10 @@ from storage.errors import SequenceConflict, UnknownRecord
 from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.store import Loaded
 
-OFFER = Draft(Move.OFFER, "Here is our offer.", make_terms("6.00", 30, "30/70"))
-COUNTER = Draft(Move.OFFER, "Here is ours.", make_terms("8.80", 40, "30/70"))
-TALK = Draft(Move.TALK, "Let me ask around.")
-WALK = Draft(Move.WALK_AWAY, "Goodbye.")
-
-
-@dataclass
-class Scene:
-    """One negotiation, and a probe for each of its colleagues."""
-
-    actor: pykka.ActorRef[SupplierNegotiation]
-    loaded: Loaded
-    brand: Probe
-    supplier: Probe
-    persistence: Probe
-    coordinator: Probe
-    supervisor: Probe
-
-    def drafts(
-        self, agent: Probe, draft: object, *, origin: Origin = Origin.SCRIPT, **more: Any
-    ) -> DraftMove:
-        """Have an agent answer the request that it was sent."""
-        request = agent.until(DraftMove)
-        answer = MoveDrafted(
-            draft_id=request.draft_id, proposal=draft, origin=origin, **{"fallback": None} | more
-        )
-        self.actor.tell(answer)
-        return request
-
-    def saves(self, *, quote_completed: bool = False) -> Message:
-        """Have Persistence save what it was sent."""
-        save = self.persistence.next(SaveMessage)
-        message = as_saved(save.entry)
-        self.actor.tell(
-            MessageSaved(message=message, ending=save.ending, quote_completed=quote_completed)
-        )
-        return message
-
-    def says(self, agent: Probe, draft: object) -> Message:
-        """Have an agent make a move that is saved."""
-        self.drafts(agent, draft)
-        return self.saves()
-
-
-Stage = Callable[..., Scene]
-
 
 @pytest.fixture
 def stage(loop: LoopThread) -> Stage:
-    def build(*messages: Message, status: str = "active", **rules: Any) -> Scene:
-        config = make_config(**rules)
-        quote = make_quote(config)
-        negotiation = make_negotiations(quote, config)[0]
-        negotiation = negotiation.model_copy(update={"status": NegotiationStatus(status)})
-        loaded = Loaded(quote, negotiation, messages)
-        probes = [Probe(loop) for _ in range(5)]
-        colleagues = Colleagues(*(probe.ref for probe in probes[:4]))
-        actor = SupplierNegotiation.start(loaded, colleagues, loop=loop, supervisor=probes[4].ref)
-        return Scene(actor, loaded, *probes)
-
-    return build
+    return partial(staged, loop)
 
 
 @pytest.fixture
