@@ -49,7 +49,7 @@ from actors.saves import (
     SaveRefusals,
     WatchPersistence,
 )
-from storage.errors import DatabaseUnavailable, RowRefused, StorageError
+from storage.errors import DatabaseUnavailable, StorageError
 from storage.interventions import Intervention
 from storage.ledger import Appended, Ledger
 from storage.records import NegotiationId
@@ -167,7 +167,9 @@ class Persistence(pykka.ThreadingActor):
             try:
                 with self._ledger.savepoint():
                     receipts = self._save_messages(messages)
-            except RowRefused:
+            except DatabaseUnavailable:
+                raise
+            except StorageError:
                 pass  # which one it was shows when each is saved alone
             else:
                 return [(m.reply_to, r) for m, r in zip(messages, receipts, strict=True)]

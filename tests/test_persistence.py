@@ -5,13 +5,22 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pykka
 import pytest
 from conftest import Heard
-from factories import make_config, make_entry, make_negotiations, make_quote, make_terms
+from factories import (
+    make_config,
+    make_entry,
+    make_intervention,
+    make_negotiations,
+    make_quote,
+    make_terms,
+)
 from probe import PATIENCE_S, Probe
 
 from actors.event_stream import EventStream
@@ -21,7 +30,11 @@ from actors.mechanism.ruling import Refused
 from actors.persistence import Persistence
 from actors.runtime import LoopThread
 from actors.saves import (
+    CancellationFailed,
+    CancellationSaved,
+    ContinuingSaved,
     EndingSaved,
+    GuidanceSaved,
     LoadNegotiation,
     MessageSaved,
     NegotiationLoaded,
@@ -30,13 +43,25 @@ from actors.saves import (
     OpenNegotiations,
     ParkingSaved,
     PersistenceHalted,
+    RefusalsSaved,
+    SaveCancellation,
+    SaveContinuing,
     SaveEnding,
     SaveFailed,
+    SaveGuidance,
     SaveMessage,
     SaveParking,
+    SaveRefusals,
     WatchPersistence,
 )
-from storage.errors import QuoteNotPending, SequenceConflict
+from storage.errors import (
+    NegotiationNotActive,
+    QuoteEnded,
+    QuoteNotPending,
+    SequenceConflict,
+    UnknownRecord,
+)
+from storage.interventions import InterventionId
 from storage.ledger import Ledger
 from storage.records import Ending, Move, Negotiation, NegotiationStatus, Quote, Reason, Sender
 from storage.store import Store
@@ -294,3 +319,152 @@ def test_one_that_can_not_even_connect_says_so_to_the_watcher(
     assert "no such disk" in str(watcher.next(PersistenceHalted).error)
     monkeypatch.undo()
     actor.stop(timeout=PATIENCE_S)
+
+
+# A person's guidance
+
+
+@pytest.fixture
+def two(
+    store: Store, persistence: pykka.ActorRef[Any], loop: LoopThread
+) -> list[tuple[Quote, Negotiation]]:
+    """Two negotiations, each with an intervention, `i-1` and `i-2`, that is user message 1."""
+    probe = Probe(loop)
+    opened = []
+    for number in (1, 2):
+        quote = make_quote(CONFIG)
+        store.add_quote(quote)
+        negotiations = tuple(make_negotiations(quote, CONFIG))
+        persistence.tell(
+            OpenNegotiations(quote_id=quote.id, negotiations=negotiations, reply_to=probe.ref)
+        )
+        receipt = probe.next(NegotiationsOpened)
+        opened.append((receipt.quote, receipt.negotiations[0]))
+        one = make_intervention(negotiations[0].id, number)
+        store.add_interventions([one])
+        persistence.tell(
+            SaveGuidance(
+                negotiation_id=negotiations[0].id,
+                first_seq=1,
+                taken=(one,),
+                mandate=negotiations[0].mandate,
+                reply_to=probe.ref,
+            )
+        )
+        ((message, noted),) = probe.next(GuidanceSaved).guidance
+        assert (message.seq, noted.message_seq) == (1, 1)
+    return opened
+
+
+def answer(opened: tuple[Quote, Negotiation], number: int, to: Probe) -> SaveMessage:
+    answers = (InterventionId(f"i-{number}"),)
+    return replace(save_message(opened, to, seq=2), answers=answers)
+
+
+def test_answers_in_one_group_settle_each_its_own_intervention(
+    store: Store,
+    persistence: pykka.ActorRef[Any],
+    two: list[tuple[Quote, Negotiation]],
+    loop: LoopThread,
+) -> None:
+    probe = Probe(loop)
+    with _locked(store):
+        for number, opened in enumerate(two, 1):
+            persistence.tell(answer(opened, number, probe))
+
+    settled = [probe.next(MessageSaved).settled for _ in two]
+
+    assert [[one.id for one in each] for each in settled] == [["i-1"], ["i-2"]]
+    assert [store.intervention(one.id).applied_seq for (one,) in settled] == [2, 2]
+
+
+def test_an_intervention_that_another_program_took_away_harms_its_own_negotiation_alone(
+    store: Store,
+    persistence: pykka.ActorRef[Any],
+    two: list[tuple[Quote, Negotiation]],
+    loop: LoopThread,
+) -> None:
+    with closing(sqlite3.connect(store.path)) as database, database:
+        database.execute("DELETE FROM interventions WHERE id = 'i-1'")
+    probes = [Probe(loop), Probe(loop)]
+    with _locked(store):
+        for number, opened in enumerate(two, 1):
+            persistence.tell(answer(opened, number, probes[number - 1]))
+
+    assert isinstance(probes[0].next(SaveFailed).error, UnknownRecord)
+    assert [one.id for one in probes[1].next(MessageSaved).settled] == ["i-2"]
+    assert [len(store.messages(negotiation.id)) for _, negotiation in two] == [1, 2]
+
+
+def test_what_closes_a_negotiation_settles_what_it_answers_and_refuses_the_rest(
+    store: Store,
+    persistence: pykka.ActorRef[Any],
+    two: list[tuple[Quote, Negotiation]],
+    loop: LoopThread,
+) -> None:
+    probe = Probe(loop)
+    store.add_interventions([make_intervention(two[0][1].id, 3)])
+    last = replace(answer(two[0], 1, probe), ending=IMPASSE)
+
+    persistence.tell(last)
+
+    settled = probe.next(MessageSaved).settled
+    assert [(one.id, one.status) for one in settled] == [("i-1", "applied"), ("i-3", "refused")]
+    assert settled[1].reason == "ended at message 2"
+
+
+def test_an_ending_without_words_refuses_what_is_owed(
+    persistence: pykka.ActorRef[Any],
+    two: list[tuple[Quote, Negotiation]],
+    loop: LoopThread,
+) -> None:
+    probe = Probe(loop)
+
+    persistence.tell(SaveEnding(negotiation_id=two[0][1].id, ending=IMPASSE, reply_to=probe.ref))
+
+    (one,) = probe.next(EndingSaved).settled
+    assert (one.status, one.reason) == ("refused", "ended without a further message")
+
+
+def test_refusals_continuing_and_cancelling_are_answered_in_order(
+    store: Store,
+    persistence: pykka.ActorRef[Any],
+    two: list[tuple[Quote, Negotiation]],
+    loop: LoopThread,
+) -> None:
+    probe = Probe(loop)
+    quote, negotiation = two[0]
+    row = make_intervention(negotiation.id, 3, action="continue")
+    store.add_interventions([row])
+    refused = ((InterventionId("i-1"), "no"),)
+    persistence.tell(SaveRefusals(refused=refused, reply_to=probe.ref))
+    persistence.tell(
+        SaveContinuing(negotiation_id=negotiation.id, intervention_id=row.id, reply_to=probe.ref)
+    )
+    for _ in range(2):
+        persistence.tell(SaveCancellation(quote_id=quote.id, reply_to=probe.ref))
+
+    assert [one.reason for one in probe.next(RefusalsSaved).settled] == ["no"]
+    assert [one.status for one in probe.next(ContinuingSaved).settled] == ["applied"]
+    assert probe.next(CancellationSaved).negotiation_ids == (negotiation.id,)
+    failed = probe.next(CancellationFailed)
+    assert (failed.quote_id, type(failed.error)) == (quote.id, QuoteEnded)
+
+
+def test_guidance_for_what_has_ended_is_refused_alone(
+    persistence: pykka.ActorRef[Any],
+    two: list[tuple[Quote, Negotiation]],
+    loop: LoopThread,
+) -> None:
+    probe = Probe(loop)
+    negotiation = two[0][1]
+    persistence.tell(SaveEnding(negotiation_id=negotiation.id, ending=IMPASSE, reply_to=probe.ref))
+    persistence.tell(
+        SaveContinuing(negotiation_id=negotiation.id, intervention_id=None, reply_to=probe.ref)
+    )
+    probe.next(EndingSaved)
+
+    failed = probe.next(SaveFailed)
+
+    assert failed.negotiation_id == negotiation.id
+    assert isinstance(failed.error, NegotiationNotActive)
