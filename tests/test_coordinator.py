@@ -10,21 +10,35 @@ from typing import Any
 import pykka
 import pytest
 from conftest import Heard
-from factories import make_config, make_negotiations, make_quote, make_supplier
+from factories import (
+    make_config,
+    make_intervention,
+    make_negotiations,
+    make_quote,
+    make_supplier,
+)
 from probe import PATIENCE_S, Probe
 
 from actors.coordinator import RESTARTS, Coordinator
-from actors.errors import ParleyError, SystemHalted, SystemStopped
+from actors.errors import NothingToContinue, ParleyError, SystemHalted, SystemStopped
 from actors.guardian import Guardian
 from actors.mailbox import (
     AwaitStillness,
+    CallUndelivered,
+    CancelQuote,
+    ContinueNegotiations,
     DraftMove,
+    Intervene,
+    InterventionReceived,
     NegotiationEnded,
     NegotiationStill,
+    QuoteCancelledOutside,
     StartNegotiations,
 )
 from actors.runtime import LoopThread
 from actors.saves import (
+    CancellationFailed,
+    CancellationSaved,
     LoadFailed,
     LoadNegotiation,
     NegotiationLoaded,
@@ -33,12 +47,19 @@ from actors.saves import (
     OpenNegotiations,
     ParkingSaved,
     PersistenceHalted,
+    RefusalsSaved,
+    SaveCancellation,
+    SaveContinuing,
+    SaveEnding,
+    SaveGuidance,
     SaveParking,
+    SaveRefusals,
     WatchPersistence,
 )
 from actors.supplier_negotiation import SupplierNegotiation
-from storage.errors import QuoteNotPending, UnknownRecord
-from storage.records import Negotiation, Quote
+from storage.errors import QuoteEnded, QuoteNotPending, UnknownRecord
+from storage.interventions import Intervention
+from storage.records import Negotiation, NegotiationId, NegotiationStatus, Quote, Reason
 from storage.store import Loaded
 
 CONFIG = make_config([make_supplier(number) for number in (1, 2, 3)])
@@ -309,3 +330,267 @@ def test_one_that_can_not_be_loaded_holds_up_nobody(scene: Scene) -> None:
     scene.actor.tell(LoadFailed(negotiation_id=third.id, error=error))
 
     assert waiting.result(PATIENCE_S) is None
+
+
+# Stepping in
+
+
+def intervention(scene: Scene, place: int = 0, number: int = 1, **content: Any) -> Intervention:
+    return make_intervention(scene.negotiations[place].id, number, **content)
+
+
+def received(scene: Scene, one: Intervention) -> None:
+    scene.actor.tell(InterventionReceived(quote_id=scene.quote.id, intervention=one))
+
+
+def rest(scene: Scene, heard: int = 0, places: tuple[int, ...] = (0, 1, 2)) -> None:
+    """Have negotiations say that they are still."""
+    for place in places:
+        negotiation_id = scene.negotiations[place].id
+        scene.actor.tell(NegotiationStill(negotiation_id=negotiation_id, heard=heard))
+
+
+def continued(scene: Scene, *places: int) -> Future[tuple[NegotiationId, ...]]:
+    reply: Future[tuple[NegotiationId, ...]] = Future()
+    asked = tuple(scene.negotiations[place].id for place in places)
+    scene.actor.tell(
+        ContinueNegotiations(quote_id=scene.quote.id, negotiation_ids=asked, reply=reply)
+    )
+    return reply
+
+
+def cancelled(scene: Scene) -> Future[Quote]:
+    reply: Future[Quote] = Future()
+    scene.actor.tell(CancelQuote(quote_id=scene.quote.id, reply=reply))
+    return reply
+
+
+def loads(scene: Scene, place: int, **changes: Any) -> None:
+    """Have a negotiation loaded as the Coordinator has asked."""
+    negotiation = scene.negotiations[place]
+    load = scene.persistence.next(LoadNegotiation)
+    assert load.negotiation_id == negotiation.id
+    loaded = Loaded(scene.quote, negotiation.model_copy(update=changes), ())
+    scene.actor.tell(NegotiationLoaded(loaded=loaded))
+
+
+def test_an_intervention_reaches_its_own_negotiation_alone(scene: Scene) -> None:
+    scene.starts()
+    one = intervention(scene, 1)
+
+    received(scene, one)
+
+    save = scene.persistence.next(SaveGuidance)
+    assert save.taken == (one,)
+    assert scene.persistence.is_silent
+
+
+def test_a_row_that_asks_to_go_on_is_passed_on_as_a_continue(scene: Scene) -> None:
+    scene.starts()
+
+    received(scene, intervention(scene, action="continue"))
+
+    assert scene.persistence.next(SaveRefusals).refused[0][0] == "i-1"  # it moves by itself
+
+
+def test_one_that_nobody_speaks_for_is_loaded_once_for_all_that_is_asked_of_it(
+    scene: Scene,
+) -> None:
+    ones = [intervention(scene, 0, number) for number in (1, 2)]
+    for one in ones:
+        received(scene, one)
+    waiting = scene.waits()
+    loads(scene, 0)
+
+    assert scene.persistence.next(SaveGuidance).taken == (ones[0],)
+    assert scene.persistence.is_silent
+    assert not waiting.done()
+
+
+def test_one_that_was_loaded_and_has_ended_holds_up_nobody(scene: Scene) -> None:
+    received(scene, intervention(scene))
+    waiting = scene.waits()
+    loads(scene, 0, status=NegotiationStatus.IMPASSE)
+
+    assert waiting.result(PATIENCE_S) is None
+
+
+def test_waiting_counts_what_was_asked_before_until_it_is_handled(scene: Scene) -> None:
+    scene.starts()
+    rest(scene)
+    assert scene.waits().result(PATIENCE_S) is None
+    received(scene, intervention(scene, 1))
+    waiting = scene.waits()
+
+    rest(scene, heard=0)  # said before it heard of that
+    scene.persistence.next(SaveGuidance)
+    assert scene.persistence.is_silent
+    assert not waiting.done()
+
+    rest(scene, heard=1, places=(1,))
+    assert waiting.result(PATIENCE_S) is None
+
+
+def test_calls_are_counted_anew_for_a_new_actor(scene: Scene) -> None:
+    received(scene, intervention(scene, limits={"colour": 1}))
+    loads(scene, 0, last_error="tired")
+    waiting = scene.waits()
+    scene.persistence.next(SaveRefusals)
+    rest(scene, heard=0, places=(0,))
+    assert scene.persistence.is_silent
+    assert not waiting.done()
+
+    rest(scene, heard=1, places=(0,))
+
+    assert waiting.result(PATIENCE_S) is None
+
+
+def test_what_comes_back_undelivered_is_passed_on_to_a_new_actor(scene: Scene) -> None:
+    call = Intervene(intervention=intervention(scene))
+    scene.actor.tell(
+        CallUndelivered(quote_id=scene.quote.id, negotiation_id=scene.negotiations[0].id, call=call)
+    )
+
+    loads(scene, 0)
+
+    assert scene.persistence.next(SaveGuidance).taken == (call.intervention,)
+
+
+def test_what_is_asked_of_one_that_is_given_up_is_asked_of_the_next(scene: Scene) -> None:
+    scene.starts()
+    first = scene.negotiations[0]
+    actor = scene.actors()[0]
+    for _ in range(RESTARTS):
+        scene.fails(actor, first)
+    actor.tell("a bug")
+    error = scene.persistence.next(SaveParking).error
+    one = intervention(scene)
+    received(scene, one)
+    scene.actor.tell(ParkingSaved(negotiation_id=first.id, error=error))
+
+    loads(scene, 0, last_error=error)
+
+    assert scene.persistence.next(SaveGuidance).taken == (one,)
+
+
+def test_what_rests_goes_on_in_parallel_and_what_moves_is_passed_over(scene: Scene) -> None:
+    scene.starts()
+    scene.actors()
+    rest(scene, places=(0, 2))
+
+    reply = continued(scene, 0, 1, 2)
+
+    resting = tuple(scene.negotiations[place].id for place in (0, 2))
+    assert reply.result(PATIENCE_S) == resting
+    assert isinstance(continued(scene, 0, 1, 2).exception(PATIENCE_S), NothingToContinue)
+
+
+def test_what_is_left_over_from_before_is_loaded_to_go_on(scene: Scene) -> None:
+    reply = continued(scene, 2)
+
+    assert reply.result(PATIENCE_S) == (scene.negotiations[2].id,)
+    loads(scene, 2, last_error="tired")
+    assert scene.persistence.next(SaveContinuing).intervention_id is None
+
+
+def test_a_quote_is_cancelled_on_disk_and_then_in_each_negotiation(
+    scene: Scene, heard: Heard
+) -> None:
+    scene.starts()
+    scene.actors()
+    reply = cancelled(scene)
+    assert scene.persistence.next(SaveCancellation).quote_id == scene.quote.id
+    assert scene.persistence.is_silent
+    assert not reply.done()
+
+    active = tuple(negotiation.id for negotiation in scene.negotiations[:2])
+    scene.actor.tell(CancellationSaved(quote=scene.quote, negotiation_ids=active))
+
+    assert reply.result(PATIENCE_S) == scene.quote
+    ending = [scene.persistence.next(SaveEnding) for _ in active]
+    assert tuple(save.negotiation_id for save in ending) == active
+    assert {save.ending.reason for save in ending} == {Reason.CANCELLED}
+    assert [event.facts() for event in heard.of("quote.cancelled")] == [
+        {"quote_id": scene.quote.id}
+    ]
+
+
+def test_a_cancel_loads_what_nobody_speaks_for_and_waiting_waits_for_it(scene: Scene) -> None:
+    scene.actor.tell(
+        QuoteCancelledOutside(quote_id=scene.quote.id, negotiation_ids=(scene.negotiations[0].id,))
+    )
+    waiting = scene.waits()
+    loads(scene, 0)
+
+    save = scene.persistence.next(SaveEnding)
+    assert not waiting.done()
+    scene.ends(scene.negotiations[0])
+
+    assert save.ending.reason is Reason.CANCELLED
+    assert waiting.result(PATIENCE_S) is None
+
+
+def test_our_own_cancel_that_is_seen_in_the_database_is_no_second_one(
+    scene: Scene, heard: Heard
+) -> None:
+    scene.starts()
+    active = (scene.negotiations[0].id,)
+    scene.actor.tell(CancellationSaved(quote=scene.quote, negotiation_ids=active))
+    scene.persistence.next(SaveEnding)
+    scene.ends(scene.negotiations[0])
+
+    scene.actor.tell(QuoteCancelledOutside(quote_id=scene.quote.id, negotiation_ids=active))
+
+    assert scene.persistence.is_silent
+    assert len(heard.of("quote.cancelled")) == 1
+
+
+def test_of_several_who_cancel_each_gets_its_own_answer(scene: Scene) -> None:
+    first, second, third = (cancelled(scene) for _ in range(3))
+    error = QuoteEnded(scene.quote.id, "cancelled")
+
+    scene.actor.tell(CancellationSaved(quote=scene.quote, negotiation_ids=()))
+    scene.actor.tell(CancellationFailed(quote_id=scene.quote.id, error=error))
+
+    assert first.result(PATIENCE_S) == scene.quote
+    assert second.exception(PATIENCE_S) is error
+    assert not third.done()
+
+
+def test_of_several_who_start_each_gets_its_own_answer(scene: Scene) -> None:
+    replies: list[Future[tuple[Negotiation, ...]]] = [Future(), Future()]
+    for reply in replies:
+        scene.actor.tell(
+            StartNegotiations(quote=scene.quote, negotiations=scene.negotiations, reply=reply)
+        )
+    error = QuoteNotPending(scene.quote.id, "negotiating")
+    scene.actor.tell(NegotiationsOpened(quote=scene.quote, negotiations=scene.negotiations))
+    scene.actor.tell(OpeningFailed(quote_id=scene.quote.id, error=error))
+
+    assert replies[0].result(PATIENCE_S) == scene.negotiations
+    assert replies[1].exception(PATIENCE_S) is error
+
+
+def test_all_who_wait_are_answered(scene: Scene) -> None:
+    scene.starts()
+    waiting = [scene.waits() for _ in range(3)]
+
+    rest(scene)
+
+    assert [each.result(PATIENCE_S) for each in waiting] == [None] * 3
+
+
+def test_a_halt_and_a_stop_answer_whoever_cancels(scene: Scene) -> None:
+    halted = cancelled(scene)
+    scene.actor.tell(PersistenceHalted(error=OSError("no disk")))
+
+    assert isinstance(halted.exception(PATIENCE_S), SystemHalted)
+    assert isinstance(cancelled(scene).exception(PATIENCE_S), SystemHalted)
+    assert isinstance(continued(scene, 0).exception(PATIENCE_S), SystemHalted)
+
+
+def test_receipts_of_rows_that_nobody_could_take_are_no_matter(scene: Scene, heard: Heard) -> None:
+    scene.actor.tell(RefusalsSaved(settled=()))
+
+    assert scene.waits().result(PATIENCE_S) is None
+    assert heard.of("actor.failed") == []
