@@ -281,7 +281,7 @@ def test_an_ending_refuses_all_that_is_still_received(
 
 def test_an_ending_leaves_other_negotiations_receipts_alone(store: Ledger) -> None:
     config = make_config()
-    negotiations = []
+    negotiations: list[Negotiation] = []
     for _ in range(2):
         quote = make_quote(config)
         store.add_quote(quote)

@@ -188,7 +188,7 @@ def test_a_number_that_is_no_number_of_a_message_is_told(
 
     (line,) = mistakes(store, negotiation_id=negotiation.id, **content)
 
-    assert line.startswith("intervention: accepts_seq: expected a whole number")
+    assert line == "accepts_seq: expected the number of the supplier's message, such as 6"
 
 
 def test_all_mistakes_of_its_shape_are_told_at_once(

@@ -329,6 +329,8 @@ def test_after_a_closing_message_nothing_more_is_said(answered: Scene, heard: He
 
     answered.coordinator.next(NegotiationEnded)
     assert answered.actor.actor_stopped.wait(10)
+    # the ending has refused its row already, unless another program wrote it behind that
+    assert answered.persistence.next(SaveRefusals).refused == (("i-2", HAS_ENDED),)
     assert answered.persistence.is_silent
     assert heard.of("intervention.received")[1].facts()["during"] == "closing"
 
