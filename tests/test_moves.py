@@ -281,3 +281,10 @@ def test_after_the_last_round_even_a_withdrawn_offer_leaves_only_a_closing_move(
     with pytest.raises(Refused) as refused:
         check_legal(Move.TALK, talk, Side.BRAND)
     assert refused.value.rule is Rule.CLOSING_MOVE
+
+
+def test_a_supplier_is_bound_to_no_closing_move() -> None:
+    talk = said(make_conversation(make_config(max_rounds=1)), Sender.BRAND)
+    talk = said(talk, Sender.SUPPLIER)
+
+    assert Move.TALK in legal_moves(talk, Side.SUPPLIER)

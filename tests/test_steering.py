@@ -40,6 +40,7 @@ from actors.mechanism.ruling import Refused, Rule
 from actors.mechanism.views import BrandView, SupplierView
 from actors.runtime import ActorFailed, LoopThread, Restart
 from actors.saves import (
+    ContinuingSaved,
     EndingSaved,
     LoadFailed,
     LoadNegotiation,
@@ -47,6 +48,7 @@ from actors.saves import (
     NegotiationLoaded,
     ParkingSaved,
     RefusalsSaved,
+    SaveContinuing,
     SaveEnding,
     SaveFailed,
     SaveGuidance,
@@ -198,6 +200,17 @@ def test_what_comes_before_the_brand_has_answered_shares_its_answer(answered: Sc
     assert answered.persistence.next(SaveMessage).answers == (first.id, second.id)
 
 
+def test_what_was_answered_is_not_answered_again_by_the_next_answer(answered: Scene) -> None:
+    answered.intervenes(1)
+    answered.guides()
+    answered.says(answered.brand, OFFER)
+    answered.intervenes(2, limits=LIMITS)
+    answered.guides()
+    answered.drafts(answered.brand, OFFER)
+
+    assert answered.persistence.next(SaveMessage).answers == ("i-2",)
+
+
 # While the supplier drafts
 
 
@@ -317,6 +330,17 @@ def test_while_a_save_is_in_flight_nothing_is_decided_and_then_it_goes_first(
     assert heard.of("intervention.received")[0].facts()["during"] == "saving"
 
 
+def test_what_is_refused_after_a_save_leaves_the_next_side_its_turn(scene: Scene) -> None:
+    scene.drafts(scene.brand, OFFER)
+    receipt = settles(scene)
+    scene.intervenes(limits={"colour": 1})
+    scene.actor.tell(receipt)
+
+    assert list(scene.refuses()) == ["i-1"]
+
+    scene.supplier.next(DraftMove)
+
+
 def test_after_a_closing_message_nothing_more_is_said(answered: Scene, heard: Heard) -> None:
     answered.intervenes(1, action="walk_away")
     answered.guides()
@@ -434,6 +458,19 @@ def test_a_person_walks_away_and_has_ended_it(answering: Scene) -> None:
     )
 
 
+def test_an_action_that_the_limits_refuse_at_the_commit_is_taken_up_from_disk(
+    answering: Scene,
+) -> None:
+    answering.intervenes(action="walk_away")
+    answering.guides()
+    negotiation_id = answering.persistence.next(SaveMessage).entry.negotiation_id
+    error = Refused(Rule.LIMIT, "beyond")
+
+    answering.actor.tell(SaveFailed(negotiation_id=negotiation_id, error=error))
+
+    answering.persistence.next(LoadNegotiation)
+
+
 def test_of_several_actions_the_newest_wins_and_the_older_ones_are_refused(scene: Scene) -> None:
     scene.drafts(scene.brand, OFFER)
     receipt = settles(scene)
@@ -539,7 +576,7 @@ def test_one_that_had_ended_refuses_what_is_still_received(stage: Stage) -> None
         "i-1": HAS_ENDED,
         "i-2": HAS_ENDED,
     }
-    scene.coordinator.next(NegotiationEnded)
+    assert not scene.coordinator.next(NegotiationEnded).quote_completed
 
 
 @pytest.mark.parametrize("last_error", [None, "tired"])
@@ -630,6 +667,40 @@ def test_a_call_that_comes_while_it_loads_again_is_no_stillness(scene: Scene) ->
     assert ids(scene.guides()) == [one.id]
 
 
+def test_a_continue_that_comes_while_it_loads_again_is_kept_until_it_is_loaded(
+    scene: Scene,
+) -> None:
+    scene.is_parked()
+    scene.actor.tell(Restart())
+    scene.persistence.next(LoadNegotiation)
+    scene.continues(1)
+    assert scene.persistence.is_silent
+
+    parked = scene.loaded.negotiation.model_copy(update={"last_error": "tired"})
+    scene.actor.tell(NegotiationLoaded(loaded=again(scene.loaded, negotiation=parked)))
+
+    assert scene.goes_on().intervention_id == "i-1"
+
+
+def test_a_save_or_a_refusal_that_was_in_flight_holds_up_nothing_once_it_is_loaded(
+    scene: Scene,
+) -> None:
+    scene.brand.next(DraftMove)
+    scene.intervenes(1, limits={"colour": 1})
+    scene.persistence.next(SaveRefusals)
+    scene.intervenes(2)
+    scene.persistence.next(SaveGuidance)
+    scene.actor.tell(Restart())
+    scene.persistence.next(LoadNegotiation)
+    parked = scene.loaded.negotiation.model_copy(update={"last_error": "tired"})
+    scene.actor.tell(NegotiationLoaded(loaded=again(scene.loaded, negotiation=parked)))
+    assert still(scene) == 2
+
+    scene.intervenes(3)
+
+    assert ids(scene.guides()) == ["i-3"]
+
+
 # By hand
 
 
@@ -684,6 +755,19 @@ def test_by_hand_an_intervention_within_the_round_ends_it(manual: Scene) -> None
     assert still(manual) == 2
 
 
+def test_by_hand_limits_while_the_supplier_drafts_end_the_round(manual: Scene) -> None:
+    manual.continues()
+    manual.goes_on()
+    manual.supplier.next(DraftMove)
+    manual.intervenes(limits=LIMITS)
+    manual.guides()
+    manual.says(manual.brand, OFFER)
+
+    assert still(manual) == 2
+    manual.supplier.next(CancelDraft)
+    assert manual.supplier.is_silent
+
+
 # Going on
 
 
@@ -712,6 +796,7 @@ def test_what_moves_by_itself_refuses_to_be_continued(answering: Scene) -> None:
     assert answering.refuses() == {"i-1": MOVES_BY_ITSELF}
     answering.continues()
     assert answering.persistence.is_silent
+    assert answering.supervisor.is_silent
 
 
 def test_a_continue_that_came_during_a_save_is_refused_if_it_moves_on(scene: Scene) -> None:
@@ -758,6 +843,7 @@ def test_a_cancel_drops_the_draft_and_ends_it_at_once(answering: Scene, heard: H
     assert (ending.status, ending.reason) == (NegotiationStatus.IMPASSE, Reason.CANCELLED)
     answering.coordinator.next(NegotiationEnded)
     assert answering.actor.actor_stopped.wait(10)
+    assert [event.facts()["reason"] for event in heard.of("negotiation.ended")] == ["cancelled"]
 
 
 def test_a_cancel_lets_a_save_in_flight_finish_first(scene: Scene) -> None:
@@ -865,14 +951,26 @@ def test_receipts_of_an_ending_and_of_refusals_are_told_too(answering: Scene, he
     assert told == ["i-1", "i-2"]
 
 
+def test_the_receipt_of_a_row_that_had_it_go_on_is_told(scene: Scene, heard: Heard) -> None:
+    scene.is_parked()
+    scene.continues(1)
+    scene.persistence.next(SaveContinuing)
+    row = settled(make_intervention(action="continue"), "applied")
+    scene.actor.tell(ContinuingSaved(settled=(row,)))
+    scene.brand.next(DraftMove)
+
+    assert [event.facts()["status"] for event in heard.of("intervention.settled")] == ["applied"]
+
+
 def test_what_a_given_up_actor_can_not_handle_goes_back_to_the_coordinator(
-    scene: Scene,
+    scene: Scene, heard: Heard
 ) -> None:
     scene.actor.tell("mail that nobody may send")
     scene.supervisor.next(ActorFailed)
     scene.intervenes()
     scene.cancels()
     scene.continues()
+    scene.actor.tell(RefusalsSaved(settled=()))
 
     scene.actor.stop(timeout=10)
 
@@ -880,6 +978,9 @@ def test_what_a_given_up_actor_can_not_handle_goes_back_to_the_coordinator(
     assert [type(each.call) for each in back] == [Intervene, Cancel, Continue]
     assert {each.negotiation_id for each in back} == {scene.loaded.negotiation.id}
     assert {each.quote_id for each in back} == {scene.loaded.quote.id}
+    assert [event.facts() for event in heard.of("mail.undeliverable")] == [
+        {"mail": "RefusalsSaved"}
+    ]
 
 
 def test_nothing_goes_back_from_one_that_has_ended(stage: Stage) -> None:

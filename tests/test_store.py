@@ -861,3 +861,25 @@ def test_all_of_a_negotiation_is_loaded_with_its_interventions(
     assert store.load(negotiations[1].id).interventions == (ones[1],)
     with pytest.raises(UnknownRecord):
         store.interventions(NegotiationId("n-none"))
+
+
+def test_one_that_has_ended_last_takes_nothing_from_the_others(
+    store: Ledger, negotiations: list[Negotiation]
+) -> None:
+    with writing(store):
+        store.end(negotiations[-1].id, WALKED)
+    ones = [make_intervention(each.id, n) for n, each in enumerate(negotiations)]
+
+    assert store.add_interventions(ones, all_or_nothing=False) == ones[:-1]
+
+
+def test_a_row_that_can_not_be_read_is_no_intervention_that_was_received(
+    store: Ledger, negotiation: Negotiation
+) -> None:
+    with closing(sqlite3.connect(store.path)) as database, database:
+        sql = "INSERT INTO interventions (negotiation_id, limits) VALUES (?, '[]')"
+        database.execute(sql, (negotiation.id,))
+
+    requests = store.requests()
+
+    assert (requests.received, len(requests.unreadable)) == ((), 1)

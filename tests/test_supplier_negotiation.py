@@ -55,7 +55,7 @@ from actors.saves import (
     SaveParking,
     SaveRefusals,
 )
-from actors.supplier_negotiation import SupplierNegotiation
+from actors.supplier_negotiation import RELOADS, SupplierNegotiation
 from storage.errors import SequenceConflict, UnknownRecord
 from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.store import Loaded
@@ -172,7 +172,7 @@ def test_refused_twice_and_without_fallback_it_is_parked(scene: Scene) -> None:
     assert scene.brand.is_silent
 
 
-def test_refused_twice_the_fallback_decides(scene: Scene) -> None:
+def test_refused_twice_the_fallback_decides(scene: Scene, heard: Heard) -> None:
     scene.drafts(scene.brand, "nonsense", fallback="tactics")
     scene.drafts(scene.brand, "nonsense", fallback="tactics")
 
@@ -181,6 +181,8 @@ def test_refused_twice_the_fallback_decides(scene: Scene) -> None:
     assert request.negotiator == "tactics"
     assert request.is_fallback
     assert scene.persistence.next(SaveMessage).entry.origin is Origin.FALLBACK
+    fallbacks = [event.facts().get("fallback") for event in heard.of("draft.refused")]
+    assert fallbacks == [None, "tactics"]
 
 
 def test_a_fallback_that_is_refused_twice_parks_it(scene: Scene) -> None:
@@ -279,6 +281,13 @@ def test_an_agent_that_never_answers_is_overdue_after_twice_a_moves_time(stage: 
     scene.brand.next(CancelDraft)
 
 
+def test_an_agent_that_is_overdue_is_asked_again(stage: Stage) -> None:
+    scene = stage(move_timeout_s=0.02, draft_retries=1, retry_pause_s=0)
+
+    first = scene.brand.next(DraftMove)
+    assert scene.brand.until(DraftMove).draft_id != first.draft_id
+
+
 def test_word_that_a_draft_queues_moves_its_deadline(stage: Stage) -> None:
     scene = stage(move_timeout_s=3600)
     request = scene.brand.next(DraftMove)
@@ -324,16 +333,36 @@ def test_a_save_refused_by_the_ledger_is_answered_by_loading_again(scene: Scene)
     assert [message.content for message in view.messages] == ["Already said."]
 
 
-def test_a_ledger_that_keeps_refusing_parks_it(scene: Scene) -> None:
+def test_a_ledger_that_keeps_refusing_parks_it(scene: Scene, heard: Heard) -> None:
     negotiation_id = scene.loaded.negotiation.id
-    for _ in range(4):
+    for _ in range(RELOADS + 1):
         scene.drafts(scene.brand, OFFER)
         scene.persistence.until(SaveMessage)
         error = SequenceConflict(negotiation_id, 1, 2)
         scene.actor.tell(SaveFailed(negotiation_id=negotiation_id, error=error))
         scene.actor.tell(NegotiationLoaded(loaded=scene.loaded))
 
-    assert "the ledger refuses" in scene.persistence.until(SaveParking).error
+    parking = scene.persistence.until(SaveParking)
+    assert "the ledger refuses" in parking.error
+    scene.actor.tell(ParkingSaved(negotiation_id=negotiation_id, error=parking.error))
+    scene.coordinator.next(NegotiationStill)
+    assert len(heard.of("save.refused")) == RELOADS + 1
+    assert [event.facts()["error"] for event in heard.of("negotiation.parked")] == [parking.error]
+
+
+def test_after_a_message_was_saved_the_ledger_may_refuse_as_often_again(scene: Scene) -> None:
+    negotiation_id = scene.loaded.negotiation.id
+    for seq in range(1, RELOADS + 2):
+        scene.drafts(scene.brand, OFFER)
+        scene.persistence.next(SaveMessage)
+        error = SequenceConflict(negotiation_id, seq, 9)
+        scene.actor.tell(SaveFailed(negotiation_id=negotiation_id, error=error))
+        scene.persistence.next(LoadNegotiation)
+        scene.actor.tell(NegotiationLoaded(loaded=scene.loaded))
+        scene.says(scene.brand, OFFER)
+        scene.actor.tell(Restart())
+        scene.persistence.next(LoadNegotiation)
+        scene.actor.tell(NegotiationLoaded(loaded=scene.loaded))
 
 
 def test_a_bug_is_told_to_the_supervisor_and_restart_loads_from_disk(scene: Scene) -> None:

@@ -1,0 +1,109 @@
+"""Reporter: each event names its negotiation, and none holds what was said or a limit."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import Heard
+from factories import (
+    as_saved,
+    make_conversation,
+    make_entry,
+    make_intervention,
+    make_terms,
+)
+
+from actors.event_stream import EventStream
+from actors.mechanism.ruling import Refusal, Rule
+from actors.reporter import Reporter
+from storage.records import Ending, Move, NegotiationStatus, Reason, Sender
+from storage.terms.kind import Side
+
+TALK = make_conversation()
+IDS = {
+    "quote_id": TALK.quote.id,
+    "negotiation_id": TALK.negotiation.id,
+    "supplier_id": "supplier-1",
+}
+
+
+@pytest.fixture
+def report(events: EventStream, heard: Heard) -> Reporter:
+    return Reporter(TALK.negotiation, events)
+
+
+def told(heard: Heard) -> list[tuple[str, dict[str, object]]]:
+    """All events but for their ids, which must be the negotiation's."""
+    facts = [(event.name, event.facts()) for event in heard]
+    for _, each in facts:
+        assert IDS.items() <= each.items()
+    return [(name, {k: v for k, v in each.items() if k not in IDS}) for name, each in facts]
+
+
+def test_a_saved_message_is_told_with_its_total_and_without_its_words(
+    report: Reporter, heard: Heard
+) -> None:
+    entry = make_entry(TALK, Sender.BRAND, Move.OFFER, terms=make_terms("6.00"), content="Zanzibar")
+    report.saved(as_saved(entry), TALK.said(as_saved(entry)))
+    report.saved(as_saved(make_entry(TALK, Sender.USER, None, content="Zanzibar")), TALK)
+
+    (_, offer), (_, guidance) = told(heard)
+    assert (offer["seq"], offer["total"], offer["currency"]) == (1, "600.00", "USD")
+    assert (offer["sender"], offer["move"], offer["origin"]) == ("brand", "offer", "script")
+    assert "total" not in guidance
+    assert "Zanzibar" not in str(told(heard))
+
+
+def test_of_a_refusal_only_the_rule_is_told(report: Reporter, heard: Heard) -> None:
+    report.refused(Side.BRAND, Refusal(Rule.PRIVATE_FIGURE, "the words tell 7.20"), "tactics")
+    report.demoted(Side.SUPPLIER, Rule.CONDITION)
+
+    assert told(heard) == [
+        ("draft.refused", {"side": "brand", "rule": "private_figure", "fallback": "tactics"}),
+        ("accept.demoted", {"side": "supplier", "rule": "condition"}),
+    ]
+
+
+def test_what_went_wrong_is_told_with_its_reason(report: Reporter, heard: Heard) -> None:
+    report.failed(Side.BRAND, "no line", 0.2)
+    report.stale("n-1/3")
+    report.save_refused(ValueError("does not fit"))
+    report.parked("tired")
+
+    assert told(heard) == [
+        ("draft.failed", {"side": "brand", "error": "no line", "retry_in_s": 0.2}),
+        ("draft.stale", {"draft_id": "n-1/3"}),
+        ("save.refused", {"error": "does not fit"}),
+        ("negotiation.parked", {"error": "tired"}),
+    ]
+
+
+def test_waiting_going_on_and_ending_are_told(report: Reporter, heard: Heard) -> None:
+    report.waits()
+    report.continued()
+    ending = Ending(status=NegotiationStatus.IMPASSE, reason=Reason.USER_ENDED, agreed_terms=None)
+    report.ended(ending, 4)
+
+    assert told(heard) == [
+        ("negotiation.waiting", {}),
+        ("negotiation.continued", {}),
+        ("negotiation.ended", {"status": "impasse", "reason": "user_ended", "rounds": 4}),
+    ]
+
+
+def test_an_intervention_is_told_without_its_text_and_its_limits(
+    report: Reporter, heard: Heard
+) -> None:
+    one = make_intervention(text="Zanzibar", limits={"unit_price": "6.43"}, action="walk_away")
+    report.intervention(one, "drafting brand")
+    settled = one.model_copy(update={"status": "applied", "applied_seq": 7, "reason": "Zanzibar"})
+    report.settled([settled, one])
+
+    heard_of, applied, received = told(heard)
+    assert heard_of == (
+        "intervention.received",
+        {"intervention_id": "i-1", "during": "drafting brand", "action": "walk_away"},
+    )
+    assert applied[1] == {"intervention_id": "i-1", "status": "applied", "applied_seq": 7}
+    assert received[1] == {"intervention_id": "i-1", "status": "received"}
+    assert "6.43" not in str(told(heard))
+    assert "Zanzibar" not in str(told(heard))
