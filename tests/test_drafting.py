@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from factories import make_config, make_conversation, make_terms, said
@@ -17,8 +17,6 @@ from actors.mechanism.views import BrandView, SupplierView
 from actors.runtime import LoopActor, LoopThread
 from storage.records import Move, Sender
 from storage.terms.kind import Side
-
-T = TypeVar("T")
 
 
 class Desk(LoopActor):
@@ -40,9 +38,8 @@ class Scene:
         negotiation = self.conversation.negotiation
         self.drafting = Drafting(negotiation, colleagues, self.owner.ref, loop)
 
-    def do(self, work: Callable[[], T]) -> T:
-        result: T = self._desk.ask(work, timeout=PATIENCE_S)
-        return result
+    def do(self, work: Callable[[], Any]) -> Any:
+        return self._desk.ask(work, timeout=PATIENCE_S)
 
     def ask(self, request: Request | None = None) -> None:
         self.do(lambda: self.drafting.ask(self.conversation, request))

@@ -154,6 +154,7 @@ def test_exactly_one_of_the_two_ids_is_given(store: Ledger, negotiation: Negotia
             {"priorities": {"cost": 100}},
             f"priorities: {ALL_FOUR}",
         ),
+        ({"priorities": 25}, f"priorities: {ALL_FOUR}"),
         (
             {"priorities": [25, 25, 25, 25]},
             f"priorities: {ALL_FOUR}",
