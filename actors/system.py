@@ -227,7 +227,10 @@ class NegotiationSystem:
             InterventionError: It has mistakes; all are listed, and nothing was saved.
             UnknownRecord: There is no such negotiation or quote.
             NegotiationNotActive: The negotiation has ended; nothing was saved.
+            SystemStopped: The system was stopped. A row that was saved by then waits for the next.
         """
+        if self._stopped:
+            raise SystemStopped("the system was stopped")
         found_quote_id, received = receive(
             self._store,
             text,

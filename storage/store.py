@@ -148,7 +148,9 @@ class Store:
 
     def data_version(self) -> int:
         """Another number whenever another connection has committed; for an open connection."""
-        return int(self._database.pragma("data_version"))
+        with _translated():
+            (version,) = self._run("PRAGMA data_version").fetchone()
+        return int(version)
 
     def requests(self) -> Requests:
         """What other processes ask for."""
