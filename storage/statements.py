@@ -86,7 +86,8 @@ SELECT_STARTING = (
     "(SELECT 1 FROM negotiations WHERE quote_id = quotes.id) ORDER BY created_at, id"
 )
 SELECT_CHANGED = (
-    "SELECT q.id, q.status, json_group_array(n.id) FROM negotiations AS n "
-    "JOIN quotes AS q ON q.id = n.quote_id "
-    "WHERE n.status = 'active' AND q.status <> 'negotiating' GROUP BY q.id"
+    "SELECT id, status, (SELECT json_group_array(n.id) FROM negotiations AS n "
+    "WHERE n.quote_id = quotes.id AND n.status = 'active') FROM quotes "
+    "WHERE status <> 'negotiating' AND id IN "
+    "(SELECT DISTINCT quote_id FROM negotiations WHERE status = 'active')"
 )
