@@ -41,6 +41,7 @@ from actors.mailbox import (
     Ref,
     StartNegotiations,
 )
+from actors.replies import answer, answer_with, first
 from actors.runtime import ActorFailed, LoopActor, Restart, say
 from actors.saves import (
     CancellationFailed,
@@ -109,7 +110,7 @@ class Coordinator(LoopActor):
     def on_undelivered(self, mail: object) -> None:
         """Answer who asked too late."""
         if isinstance(mail, FaceMail):
-            _answer_with(mail.reply, SystemStopped("the system was stopped"))
+            answer_with(mail.reply, SystemStopped("the system was stopped"))
 
     def on_failure(self, *failure: Any) -> None:
         """Answer whoever waits: what they wait for may have been lost in the failure."""
@@ -143,7 +144,7 @@ class Coordinator(LoopActor):
         """Somebody outside waits for the reply."""
         match mail:
             case _ if self._halted is not None:
-                _answer_with(mail.reply, _halted(self._halted))
+                answer_with(mail.reply, _halted(self._halted))
             case StartNegotiations():
                 self._open(mail)
             case AwaitStillness(quote_id=quote_id, reply=reply):
@@ -163,14 +164,14 @@ class Coordinator(LoopActor):
             case NegotiationsOpened():
                 self._spawn_all(receipt)
             case OpeningFailed(quote_id=quote_id, error=error):
-                for reply in _first(self._starting, quote_id):
-                    _answer_with(reply, error)
+                for reply in first(self._starting, quote_id):
+                    answer_with(reply, error)
                 self._tell_if_still(quote_id)
             case CancellationSaved():
                 self._cancelled(receipt)
             case CancellationFailed(quote_id=quote_id, error=error):
-                for asker in _first(self._cancelling, quote_id):
-                    _answer_with(asker, error)
+                for asker in first(self._cancelling, quote_id):
+                    answer_with(asker, error)
             case NegotiationLoaded(loaded=loaded):
                 self._spawn(loaded)
             case LoadFailed(negotiation_id=negotiation_id, error=error):
@@ -213,8 +214,8 @@ class Coordinator(LoopActor):
             self._note(quote.id, negotiation.id)
         for negotiation in opened.negotiations:
             self._spawn(Loaded(quote, negotiation, ()))
-        for reply in _first(self._starting, quote.id):
-            _answer(reply, opened.negotiations)
+        for reply in first(self._starting, quote.id):
+            answer(reply, opened.negotiations)
 
     def _note(self, quote_id: QuoteId, negotiation_id: NegotiationId) -> _Known:
         """Know a negotiation, and that it moves."""
@@ -268,16 +269,16 @@ class Coordinator(LoopActor):
         moving = self._moving.get(mail.quote_id, set())
         resting = tuple(n for n in mail.negotiation_ids if n not in moving)
         if not resting:
-            _answer_with(mail.reply, NothingToContinue(mail.quote_id))
+            answer_with(mail.reply, NothingToContinue(mail.quote_id))
             return
         for negotiation_id in resting:
             self._call(mail.quote_id, negotiation_id, Continue(intervention=None))
-        _answer(mail.reply, resting)
+        answer(mail.reply, resting)
 
     def _cancelled(self, mail: CancellationSaved) -> None:
         self._cancel(mail.quote.id, mail.negotiation_ids)
-        for reply in _first(self._cancelling, mail.quote.id):
-            _answer(reply, mail.quote)
+        for reply in first(self._cancelling, mail.quote.id):
+            answer(reply, mail.quote)
 
     def _cancel(self, quote_id: QuoteId, negotiation_ids: Iterable[NegotiationId]) -> None:
         if quote_id in self._cancelled_quotes:
@@ -317,7 +318,7 @@ class Coordinator(LoopActor):
             return
         self._moving.pop(quote_id, None)
         for reply in self._waiting.pop(quote_id, []):
-            _answer(reply, None)
+            answer(reply, None)
 
     # Supervising
 
@@ -379,7 +380,7 @@ class Coordinator(LoopActor):
         self._cancelling.clear()
         self._waiting.clear()
         for reply in everybody:
-            _answer_with(reply, error)
+            answer_with(reply, error)
 
     def _say(self, actor: Ref, mail: object) -> None:
         say(actor, mail, self.loop.events)
@@ -391,25 +392,5 @@ def _call_of(intervention: Intervention) -> Call:
     return Intervene(intervention=intervention)
 
 
-def _first(askers: dict[QuoteId, list[Future[T]]], quote_id: QuoteId) -> list[Future[T]]:
-    """Who waits longest for the quote's answer; nobody after a failure of our own."""
-    waiting = askers.get(quote_id, [])
-    first, waiting[:1] = waiting[:1], []
-    if not waiting:
-        askers.pop(quote_id, None)
-    return first
-
-
 def _halted(error: Exception) -> SystemHalted:
     return SystemHalted(f"nothing can be saved any more: {error}")
-
-
-def _answer(reply: Future[Any], result: object) -> None:
-    # who waits may have given up meanwhile
-    if reply.set_running_or_notify_cancel():
-        reply.set_result(result)
-
-
-def _answer_with(reply: Future[Any], error: Exception) -> None:
-    if reply.set_running_or_notify_cancel():
-        reply.set_exception(error)
