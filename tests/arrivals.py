@@ -84,6 +84,8 @@ class Unsteady:
     """Tactics that take their time, fail now and then, and say how much they have seen."""
 
     seed: int
+    floors: dict[str, Decimal]
+    """Each supplier's own price limit."""
     faults: list[str] = field(default_factory=list)
 
     async def next_move(self, view: BrandView | SupplierView) -> Any:
@@ -91,13 +93,21 @@ class Unsteady:
             repr((self.seed, view.supplier.id, len(view.messages), time.time_ns()))
         )
         await asyncio.sleep(dice.choice([0, dice.uniform(0, LONGEST_MOVE_S)]))
-        if isinstance(view, SupplierView) and ONLY_FOR_THE_BRAND in repr(view):
-            self.faults.append(f"{view.supplier.id} was shown what a person said")
+        if isinstance(view, SupplierView):
+            self.faults += _told_to_a_supplier(view, self.floors)
         if dice.random() < 0.08:
             raise NegotiatorError("it had a bad moment")
         draft = await Tactics().next_move(view)
         seen = f" I have seen {spelled(len(view.messages))} before this."
         return Draft(draft.move, draft.text + seen, draft.terms, draft.accepts_seq)
+
+
+def _told_to_a_supplier(view: SupplierView, floors: dict[str, Decimal]) -> Iterator[str]:
+    """What of a person's guidance a supplier was shown."""
+    if ONLY_FOR_THE_BRAND in repr(view) or any(m.sender is Sender.USER for m in view.messages):
+        yield f"{view.supplier.id} was shown what a person said"
+    if view.mandate.prices[LineId("widget")].limit != floors[view.supplier.id]:
+        yield f"{view.supplier.id} was shown another limit than its own"
 
 
 @dataclass
@@ -165,7 +175,8 @@ def _play_one(database: Path, dice: random.Random, tally: Tally, *, manual: bool
         for number in range(1, SUPPLIERS + 1)
     ]
     config = make_config(suppliers, max_rounds=8, draft_retries=0)
-    unsteady = Unsteady(dice.randrange(10**9))
+    floors = {s.id: s.private.prices["Widget"].limit for s in suppliers}
+    unsteady = Unsteady(dice.randrange(10**9), floors)
     with NegotiationSystem.start(
         config, database=database, brand=unsteady, suppliers=unsteady
     ) as system:
