@@ -51,13 +51,14 @@ from actors.saves import (
     SaveCancellation,
     SaveContinuing,
     SaveEnding,
+    SaveFailed,
     SaveGuidance,
     SaveParking,
     SaveRefusals,
     WatchPersistence,
 )
 from actors.supplier_negotiation import SupplierNegotiation
-from storage.errors import QuoteEnded, QuoteNotPending, UnknownRecord
+from storage.errors import NegotiationNotActive, QuoteEnded, QuoteNotPending, UnknownRecord
 from storage.interventions import Intervention
 from storage.records import Negotiation, NegotiationId, NegotiationStatus, Quote, Reason
 from storage.store import Loaded
@@ -594,3 +595,72 @@ def test_receipts_of_rows_that_nobody_could_take_are_no_matter(scene: Scene, hea
 
     assert scene.waits().result(PATIENCE_S) is None
     assert heard.of("actor.failed") == []
+
+
+def test_the_start_and_the_end_of_a_quote_are_told_to_the_log(scene: Scene, heard: Heard) -> None:
+    scene.starts()
+    scene.ends(scene.negotiations[0])
+    scene.actor.tell(
+        NegotiationEnded(
+            quote_id=scene.quote.id,
+            negotiation_id=scene.negotiations[1].id,
+            quote_completed=True,
+        )
+    )
+    scene.ends(scene.negotiations[2])
+    assert scene.waits().result(PATIENCE_S) is None
+
+    assert [event.facts() for event in heard.of("quote.started")] == [
+        {"quote_id": scene.quote.id, "negotiations": 3}
+    ]
+    assert [event.facts() for event in heard.of("quote.completed")] == [
+        {"quote_id": scene.quote.id}
+    ]
+
+
+def test_one_that_can_not_be_loaded_is_told_to_the_log(scene: Scene, heard: Heard) -> None:
+    first = scene.negotiations[0].id
+    received(scene, intervention(scene))
+    scene.persistence.next(LoadNegotiation)
+    error = UnknownRecord("negotiation", first)
+    scene.actor.tell(LoadFailed(negotiation_id=first, error=error))
+    assert scene.waits().result(PATIENCE_S) is None
+
+    (event,) = heard.of("negotiation.unreadable")
+    assert event.facts() == {"negotiation_id": first, "error": str(error)}
+
+
+def test_one_that_ended_before_it_could_be_parked_holds_up_nobody(scene: Scene) -> None:
+    scene.starts()
+    scene.ends(scene.negotiations[0])
+    scene.ends(scene.negotiations[1])
+    waiting = scene.waits()
+
+    last = scene.negotiations[2].id
+    error = NegotiationNotActive(last, "impasse")
+    scene.actor.tell(SaveFailed(negotiation_id=last, error=error))
+
+    assert waiting.result(PATIENCE_S) is None
+
+
+def test_what_is_loaded_twice_or_not_known_gets_no_second_actor(scene: Scene, heard: Heard) -> None:
+    scene.starts()
+    scene.actors()
+    first = Loaded(scene.quote, scene.negotiations[0], ())
+    scene.actor.tell(NegotiationLoaded(loaded=first))
+    scene.ends(scene.negotiations[0])
+    scene.actor.tell(NegotiationLoaded(loaded=first))
+
+    assert scene.brand.is_silent
+    assert heard.of("actor.failed") == []
+
+
+def test_stillness_or_a_parking_of_one_that_is_not_known_is_no_matter(
+    scene: Scene, heard: Heard
+) -> None:
+    rest(scene)
+    negotiation_id = scene.negotiations[0].id
+    scene.actor.tell(ParkingSaved(negotiation_id=negotiation_id, error="tired"))
+
+    assert scene.waits().result(PATIENCE_S) is None
+    assert heard.of("actor.failed") == heard.of("negotiation.parked") == []

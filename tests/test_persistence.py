@@ -468,3 +468,23 @@ def test_guidance_for_what_has_ended_is_refused_alone(
 
     assert failed.negotiation_id == negotiation.id
     assert isinstance(failed.error, NegotiationNotActive)
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_limits_are_checked_before_the_commit_of_a_group_for_each_of_it(
+    store: Store,
+    persistence: pykka.ActorRef[Any],
+    two: list[tuple[Quote, Negotiation]],
+    loop: LoopThread,
+    beyond: int,
+) -> None:
+    probes = [Probe(loop), Probe(loop)]
+    prices = ["8.01" if place == beyond else "8.00" for place in (0, 1)]
+    with _locked(store):
+        for opened, probe, price in zip(two, probes, prices, strict=True):
+            terms = make_terms(price)
+            persistence.tell(save_message(opened, probe, seq=2, move=Move.OFFER, terms=terms))
+
+    assert isinstance(probes[beyond].next(SaveFailed).error, Refused)
+    assert probes[1 - beyond].next(MessageSaved).message.terms == make_terms("8.00")
+    assert len(store.messages(two[beyond][1].id)) == 1
