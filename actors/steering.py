@@ -112,7 +112,11 @@ class Steered(LoopActor):
                 self._refuse_all([] if late is None else [late])
             case Intervene(intervention=intervention):
                 self._intervene(intervention)
-            case Continue():
+            case Continue(intervention=row) if row is not None and row.id in self._docket.known:
+                self._tell_if_still()  # the face and the look at the database both told of it
+            case Continue(intervention=row):
+                if row is not None:
+                    self._docket = self._docket.knowing(row)
                 self._continues.append(call)
                 if (self._rests or self._taken_up) and not self._busy:
                     self._continue()

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -42,7 +42,7 @@ from actors.system import NegotiationSystem
 from storage.errors import StorageError
 from storage.interventions import Intervention, InterventionStatus
 from storage.mandates import LineId
-from storage.records import Message, Negotiation, Quote, Sender
+from storage.records import Message, Negotiation, Quote, Sender, SupplierId
 
 ARRIVALS = 10_000
 SUPPLIERS = 40
@@ -84,7 +84,7 @@ class Unsteady:
     """Tactics that take their time, fail now and then, and say how much they have seen."""
 
     seed: int
-    floors: dict[str, Decimal]
+    floors: Mapping[SupplierId, Decimal]
     """Each supplier's own price limit."""
     faults: list[str] = field(default_factory=list)
 
@@ -102,7 +102,7 @@ class Unsteady:
         return Draft(draft.move, draft.text + seen, draft.terms, draft.accepts_seq)
 
 
-def _told_to_a_supplier(view: SupplierView, floors: dict[str, Decimal]) -> Iterator[str]:
+def _told_to_a_supplier(view: SupplierView, floors: Mapping[SupplierId, Decimal]) -> Iterator[str]:
     """What of a person's guidance a supplier was shown."""
     if ONLY_FOR_THE_BRAND in repr(view) or any(m.sender is Sender.USER for m in view.messages):
         yield f"{view.supplier.id} was shown what a person said"

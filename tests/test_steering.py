@@ -832,6 +832,18 @@ def test_a_continue_that_came_before_it_began_to_wait_is_heard(stage: Stage) -> 
     scene.says(scene.supplier, COUNTER)
 
 
+def test_a_continue_that_was_told_of_twice_is_heard_once(stage: Stage) -> None:
+    scene = stage(automatic=False)
+    scene.drafts(scene.brand, OFFER)
+    receipt = settles(scene)
+    scene.continues(1)
+    scene.continues(1)
+    scene.actor.tell(receipt)
+
+    assert scene.goes_on().intervention_id == "i-1"
+    assert scene.persistence.is_silent
+
+
 # Cancelling
 
 

@@ -42,6 +42,10 @@ class Docket:
             known=self.known | {intervention.id},
         )
 
+    def knowing(self, intervention: Intervention) -> Docket:
+        """With one that needs no user message, so that it is heard once."""
+        return replace(self, known=self.known | {intervention.id})
+
     def joined(self, mailed: Docket) -> Docket:
         """With what came by mail after this was read from disk."""
         docket = self
