@@ -7,6 +7,7 @@ Receipts go out only after the commit.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any, assert_never
@@ -54,8 +55,10 @@ from storage.interventions import Intervention
 from storage.ledger import Appended, Ledger
 from storage.records import NegotiationId
 
-LARGEST_GROUP = 500
-"""Saves that share one transaction at most."""
+SMALLEST_GROUP, LARGEST_GROUP = 32, 500
+"""Saves that may share one transaction: the one on a quick disk, the other on a slow one."""
+SLOW_SYNC_S = 0.03
+"""Seconds to commit from which on a disk is slow; less may be waiting for other threads."""
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 
@@ -94,6 +97,7 @@ class Persistence(pykka.ThreadingActor):
         self._connection: Any = None
         self._watcher: Ref | None = None
         self._halted: Exception | None = None
+        self._group = SMALLEST_GROUP
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Any]:
@@ -139,7 +143,7 @@ class Persistence(pykka.ThreadingActor):
 
     def _waiting(self) -> list[Save]:
         waiting: list[Save] = []
-        while len(waiting) < LARGEST_GROUP - 1 and not self.actor_inbox.empty():
+        while len(waiting) < self._group - 1 and not self.actor_inbox.empty():
             envelope = self.actor_inbox.get()
             if not isinstance(envelope.message, Save):
                 self.actor_inbox.put(envelope)  # a stop, which comes last anyway
@@ -152,7 +156,10 @@ class Persistence(pykka.ThreadingActor):
         while True:
             try:
                 with self._ledger.transaction():
-                    return [each for run in _runs(group) for each in self._save_run(run)]
+                    receipts = [each for run in _runs(group) for each in self._save_run(run)]
+                    saved = time.perf_counter()
+                self._fit_group(time.perf_counter() - saved)
+                return receipts
             except DatabaseUnavailable as error:
                 # locked or full: it may pass; nobody has a receipt, so nobody speaks meanwhile
                 retried = SaveRetried(error=str(error), saves=len(group), retry_in_s=pause_s)
@@ -160,6 +167,15 @@ class Persistence(pykka.ThreadingActor):
                 if self._giving_up.wait(pause_s):
                     raise
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    def _fit_group(self, syncing_s: float) -> None:
+        """Keep groups small, so that who is first in one needn't wait for many; or grow.
+
+        Small groups also spread what moves in step: the saves of some then share time with the
+        drafts of others. On a slow disk only large groups keep up.
+        """
+        fitting = self._group * 2 if syncing_s > SLOW_SYNC_S else self._group // 2
+        self._group = min(max(fitting, SMALLEST_GROUP), LARGEST_GROUP)
 
     def _save_run(self, run: list[Save]) -> list[tuple[Ref, Receipt]]:
         messages = [mail for mail in run if isinstance(mail, SaveMessage)]

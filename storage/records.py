@@ -306,6 +306,10 @@ class Quote(Shown):
     created_at: Moment
     completed_at: Moment | None
 
+    def __hash__(self) -> int:
+        """Equal quotes have the same id; the mandate in them can't be hashed."""
+        return hash(self.id)
+
     def in_short(self) -> str:
         """Such as `q-45db45f2b9c38e3d negotiating, lines: 2, suppliers: 3`."""
         counts = f"lines: {len(self.lines)}, suppliers: {len(self.suppliers)}"

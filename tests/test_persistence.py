@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from actors.event_stream import EventStream
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.rulebook import mandates_in_force
 from actors.mechanism.ruling import Refused
-from actors.persistence import Persistence
+from actors.persistence import SMALLEST_GROUP, Persistence
 from actors.runtime import LoopThread
 from actors.saves import (
     CancellationFailed,
@@ -376,6 +376,51 @@ def test_answers_in_one_group_settle_each_its_own_intervention(
 
     assert [[one.id for one in each] for each in settled] == [["i-1"], ["i-2"]]
     assert [store.intervention(one.id).applied_seq for (one,) in settled] == [2, 2]
+
+
+class CountingLedger(Ledger):
+    """Counts its transactions."""
+
+    transactions = 0
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with super().transaction():
+            yield
+        self.transactions += 1
+
+
+@pytest.mark.parametrize(
+    ("slow_s", "transactions"),
+    [(3600.0, 1 + 200 // SMALLEST_GROUP), (0.0, 3)],
+    ids=["small groups on a quick disk", "larger and larger ones on a slow disk"],
+)
+def test_how_many_saves_share_a_transaction_is_for_the_disk_to_say(
+    opened: tuple[Quote, Negotiation],
+    tmp_path: Path,
+    events: EventStream,
+    loop: LoopThread,
+    monkeypatch: pytest.MonkeyPatch,
+    slow_s: float,
+    transactions: int,
+) -> None:
+    monkeypatch.setattr("actors.persistence.SLOW_SYNC_S", slow_s)
+    probe = Probe(loop)
+    ledger = CountingLedger(tmp_path / "parley.db")
+    actor = Persistence.start(ledger, events, threading.Event())
+    saves = [
+        SaveParking(negotiation_id=opened[1].id, error=str(number), reply_to=probe.ref)
+        for number in range(200)
+    ]
+    with _locked(ledger):  # the first waits for the lock, and the others behind it
+        for save in saves:
+            actor.tell(save)
+    errors = [probe.next(ParkingSaved).error for _ in saves]
+    actor.stop(timeout=PATIENCE_S)
+
+    assert errors == [save.error for save in saves]
+    # how many share the very first is a matter of who is quicker
+    assert transactions <= ledger.transactions <= transactions + 1
 
 
 def test_an_intervention_that_another_program_took_away_harms_its_own_negotiation_alone(

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from actors.mechanism.amounts import private_amounts
 from actors.mechanism.figures import figures
@@ -135,6 +136,12 @@ def _stance(
     return Stance(mandate, utility, private_amounts(mandate, request))
 
 
+@lru_cache(maxsize=8)
+def _brand_stance(quote: Quote) -> Stance:
+    """The brand's before anything was said, which all negotiations of a quote share."""
+    return _stance(quote.request, Side.BRAND, quote.mandate, quote.priorities)
+
+
 def _betters(total: Decimal, reference: Decimal | None, side: Side) -> bool:
     if reference is None:
         return True
@@ -184,7 +191,7 @@ class Conversation:
             profile=negotiation.supplier.profile,
             priorities=quote.priorities,
             # the negotiation's own mandate has all limits that a person has changed since
-            brand=_stance(request, Side.BRAND, quote.mandate, quote.priorities),
+            brand=_brand_stance(quote),
             supplier=_stance(request, Side.SUPPLIER, of_supplier, None),
         )
 
