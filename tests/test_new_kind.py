@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,6 +32,7 @@ class Warranty(TermKind[WarrantyBrief]):
     key: ClassVar[str] = "warranty_months"
     priority: ClassVar[str] = "quality"
     brief_type = WarrantyBrief
+    json_schema: ClassVar[Mapping[str, Any]] = {"type": "integer"}
 
     def read(self, raw: object) -> int:
         if not isinstance(raw, int) or raw < 0:

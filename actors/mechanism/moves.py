@@ -35,12 +35,22 @@ class Draft:
     """For an accept: the seq of the standing offer."""
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """In place of a draft: a negotiator saw itself that what it has would be refused."""
+
+    rule: Rule
+    reason: str
+
+
 def read_draft(raw: object) -> Draft:
     """Read what a negotiator returned: a Draft, or a mapping with its fields.
 
     Raises:
         Refused: It is no draft, its move is none of the four, or its text can't be stored.
     """
+    if isinstance(raw, Withheld):
+        raise Refused(raw.rule, raw.reason)
     if isinstance(raw, Mapping):
         unknown = set(raw) - {"move", "text", "terms", "accepts_seq"}
         if unknown:

@@ -7,6 +7,7 @@ A new kind is one file beside this one that implements `TermKind`, its test, and
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
@@ -68,6 +69,8 @@ class TermKind(ABC, Generic[B]):
     priority: ClassVar[str]
     """Which of the brand's priorities weighs it."""
     brief_type: ClassVar[type[TermBrief]]
+    json_schema: ClassVar[Mapping[str, Any]]
+    """What a value is in JSON, for a model that answers by a schema; `read` checks it."""
 
     @abstractmethod
     def read(self, raw: object) -> TermValue:

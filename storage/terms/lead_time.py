@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AliasChoices, Field
@@ -29,6 +30,7 @@ class LeadTime(TermKind[LeadTimeBrief]):
     key: ClassVar[str] = "lead_time_days"
     priority: ClassVar[str] = "lead_time"
     brief_type = LeadTimeBrief
+    json_schema: ClassVar[Mapping[str, Any]] = {"type": "integer"}
 
     def read(self, raw: object) -> int:
         """Read whole days; a float, a bool or text is refused."""

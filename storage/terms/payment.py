@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from storage.mistakes import Mistakes
 from storage.terms.kind import Scale, Side, TermBrief, TermKind, TermValue
@@ -121,6 +122,7 @@ class Payment(TermKind[PaymentBrief]):
     key: ClassVar[str] = "payment"
     priority: ClassVar[str] = "payment_terms"
     brief_type = PaymentBrief
+    json_schema: ClassVar[Mapping[str, Any]] = {"type": "string"}
 
     def read(self, raw: object) -> str:
         """Read the canonical text of the instalments."""
