@@ -7,21 +7,27 @@ import inspect
 from collections.abc import Awaitable, Coroutine
 from typing import Any, assert_never
 
+from actors.call_desk import CallDesk
 from actors.errors import NegotiatorError
 from actors.inert import inert
 from actors.mailbox import (
     AgentMail,
+    BudgetSpent,
     CancelDraft,
     DraftFailed,
     DraftId,
     DraftMove,
     DraftQueued,
     MoveDrafted,
+    Ref,
 )
 from actors.negotiators.cast import Cast
+from actors.negotiators.errand import Errand
 from actors.negotiators.negotiator import Speaker
 from actors.runtime import LoopActor, Restart, in_thread, say, watched
+from actors.saves import CallEndSaved, CallNotStarted, CallStartSaved
 from actors.time_limits import TimeLimits
+from storage.errors import BudgetReached
 from storage.records import Origin
 from storage.terms.kind import Side
 
@@ -38,9 +44,10 @@ class Agent(LoopActor):
 
     side: Side
 
-    def __init__(self, speakers: Cast) -> None:
+    def __init__(self, speakers: Cast, persistence: Ref) -> None:
         super().__init__()
         self._cast = speakers
+        self._desk = CallDesk(persistence, self.actor_ref, self.loop)
         self._drafts: dict[DraftId, asyncio.Task[None]] = {}
         self._limits = TimeLimits()
         self._threads = asyncio.Semaphore(THREADS)
@@ -52,6 +59,10 @@ class Agent(LoopActor):
                 self._start(mail)
             case CancelDraft(draft_id=draft_id):
                 self._cancel(draft_id)
+            case CallStartSaved() | CallNotStarted():
+                self._desk.answered(mail)
+            case CallEndSaved():
+                pass
             case Restart():
                 pass  # nothing is lost: the drafts run on, and what failed is asked for again
             case _:
@@ -72,16 +83,20 @@ class Agent(LoopActor):
 
     async def _draft(self, request: DraftMove) -> None:
         task = asyncio.current_task()  # in a coroutine that is thrown away it can't be asked for
-        answer: MoveDrafted | DraftFailed
+        answer: MoveDrafted | DraftFailed | BudgetSpent
         try:
             speaker = self._cast.speaker(self.side, request.negotiator, request.view.supplier.id)
-            if speaker.blocks:
+            if speaker.calls:
+                move = speaker.propose_on(self._errand(request), request.view)
+                proposal = await self._watched(speaker, move)
+            elif speaker.blocks:
                 proposal = await self._in_thread(request, speaker)
             else:
                 with self._limits.limit(request.timeout_s):
-                    move = speaker.negotiator.next_move(request.view)
-                    proposal = await self._watched(speaker, move)
+                    proposal = await self._watched(speaker, speaker.propose(request.view))
             answer = _drafted(request, speaker, proposal)
+        except BudgetReached:
+            answer = BudgetSpent(draft_id=request.draft_id)
         except BaseException as error:
             if task is not None and task.cancelling():
                 raise
@@ -93,7 +108,7 @@ class Agent(LoopActor):
         await self._queue(request)
         try:
             with self._limits.limit(request.timeout_s):
-                move = await in_thread(lambda: speaker.negotiator.next_move(request.view))
+                move = await in_thread(lambda: speaker.propose(request.view))
                 if inspect.iscoroutine(move):
                     return await self._watched(speaker, move)
                 return move
@@ -107,10 +122,24 @@ class Agent(LoopActor):
                 news_s = min(QUEUE_NEWS_S, request.timeout_s)
                 await asyncio.wait_for(self._threads.acquire(), news_s)
             except TimeoutError:
-                news = DraftQueued(draft_id=request.draft_id)
-                say(request.reply_to, news, self.loop.events)
+                self._tell_queued(request)
             else:
                 return
+
+    def _tell_queued(self, request: DraftMove) -> None:
+        say(request.reply_to, DraftQueued(draft_id=request.draft_id), self.loop.events)
+
+    def _errand(self, request: DraftMove) -> Errand:
+        return Errand(
+            quote_id=request.quote_id,
+            negotiation_id=request.negotiation_id,
+            draft_id=request.draft_id,
+            side=self.side,
+            timeout_s=request.timeout_s,
+            budget=request.budget,
+            book=self._desk,
+            news=lambda: self._tell_queued(request),
+        )
 
     def _watched(self, speaker: Speaker, move: Coroutine[Any, Any, object]) -> Awaitable[object]:
         return watched(move, self.loop.held, f"{type(speaker.negotiator).__name__}.next_move")

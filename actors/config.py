@@ -19,6 +19,7 @@ from pydantic import (
 from actors import defaults
 from actors.environment import read_environment
 from actors.errors import ConfigError, InputError
+from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.names import known_negotiator
 from storage.mistakes import FieldPath, Mistakes, mistakes_in
 from storage.records import Line, Rules, Supplier
@@ -88,6 +89,7 @@ class Config(Record):
     database: Path = Path("parley.db")
     negotiators: Negotiators = Negotiators()
     rules: Rules = Rules()
+    mistral: ModelSettings = ModelSettings()
     suppliers: Suppliers = ()
 
     @field_validator("database")

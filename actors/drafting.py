@@ -105,6 +105,9 @@ class Drafting:
             ),
             negotiator=request.negotiator,
             is_fallback=request.is_fallback,
+            quote_id=self._negotiation.quote_id,
+            negotiation_id=self._negotiation.id,
+            budget=self._negotiation.rules.budget,
             timeout_s=self._negotiation.rules.move_timeout_s,
             reply_to=self._owner,
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_origin
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -31,12 +32,18 @@ def variables(
     """All variables of a config, a table before what stands in it."""
     for field, info in model.model_fields.items():
         name, inner = f"{prefix}{field.upper()}", (*path, field)
-        kind = info.annotation
+        kind = _without_none(info.annotation)
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield Variable(name, inner, is_json=True)
             yield from variables(kind, f"{name}__", inner)
         else:
             yield Variable(name, inner, is_json=get_origin(kind) is tuple)
+
+
+def _without_none(kind: Any) -> Any:
+    """The one type of what may also be None."""
+    kinds = [inner for inner in get_args(kind) if inner is not NoneType]
+    return kinds[0] if isinstance(kind, UnionType) and len(kinds) == 1 else kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,59 @@ class DraftFailedEvent(NegotiationEvent):
     retry_in_s: float | None
 
 
+OPEN_TELEMETRY = {
+    "model": "gen_ai.request.model",
+    "model_served": "gen_ai.response.model",
+    "finish_reason": "gen_ai.response.finish_reasons",
+    "prompt_tokens": "gen_ai.usage.input_tokens",
+    "completion_tokens": "gen_ai.usage.output_tokens",
+    "outcome": "error.type",
+}
+"""What our facts of a model's call are called in logs everywhere."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEvent(Event):
+    """Something about one call of a model."""
+
+    quote_id: QuoteId
+    negotiation_id: NegotiationId
+    call_id: str
+    draft_id: str
+    side: str
+    attempt: int
+    model: str
+    queued_s: float
+    latency_s: float
+
+    def facts(self) -> dict[str, Any]:
+        """By OpenTelemetry's names, where it has some."""
+        # past the base class: a slotted dataclass is made anew, which zero-argument super misses
+        return {OPEN_TELEMETRY.get(name, name): fact for name, fact in Event.facts(self).items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswered(ModelEvent):
+    """A model has answered; whether that is a move is for the rules to say."""
+
+    name: ClassVar[str] = "model.answered"
+    level: ClassVar[str] = "debug"
+    model_served: str | None
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCallFailed(ModelEvent):
+    """A call of a model brought no answer; it is made again, or its draft fails."""
+
+    name: ClassVar[str] = "model.failed"
+    level: ClassVar[str] = "warning"
+    outcome: str
+    http_status: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaleDraftDropped(NegotiationEvent):
     """An answer came for a draft that nobody waits for any more."""

@@ -14,6 +14,9 @@ from pykka import ActorRef
 from actors.mechanism.views import BrandView, SupplierView
 from actors.runtime import ActorFailed, Restart
 from actors.saves import (
+    CallEndSaved,
+    CallNotStarted,
+    CallStartSaved,
     CancellationFailed,
     CancellationSaved,
     ContinuingSaved,
@@ -31,6 +34,7 @@ from actors.saves import (
 )
 from storage.interventions import Intervention
 from storage.records import (
+    Budget,
     Negotiation,
     NegotiationId,
     Origin,
@@ -57,6 +61,10 @@ class DraftMove:
     """Who decides, by name."""
     is_fallback: bool
     """Whether the negotiator stands in for one whose drafts were refused."""
+    quote_id: QuoteId
+    negotiation_id: NegotiationId
+    budget: Budget
+    """What models may spend on it."""
     timeout_s: float
     """Seconds that the move may take, queueing not counted."""
     reply_to: Ref
@@ -94,6 +102,13 @@ class DraftFailed:
     draft_id: DraftId
     error: str
     retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSpent:
+    """Agent → negotiation. A model would have to be called, and the budget allows no call."""
+
+    draft_id: DraftId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,9 +234,9 @@ class QuoteCancelledOutside:
     """Those that are still active."""
 
 
-AgentMail = DraftMove | CancelDraft | Restart
+AgentMail = DraftMove | CancelDraft | CallStartSaved | CallNotStarted | CallEndSaved | Restart
 
-DraftMail = MoveDrafted | DraftFailed | DraftQueued | DraftOverdue | RetryDraft
+DraftMail = MoveDrafted | DraftFailed | DraftQueued | BudgetSpent | DraftOverdue | RetryDraft
 """What comes of a draft."""
 
 NegotiationReceipt = (

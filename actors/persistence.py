@@ -23,6 +23,9 @@ from actors.mechanism.limits import check_entry
 from actors.mechanism.ruling import Refused
 from actors.runtime import say
 from actors.saves import (
+    CallEndSaved,
+    CallNotStarted,
+    CallStartSaved,
     CancellationFailed,
     CancellationSaved,
     ContinuingSaved,
@@ -40,6 +43,8 @@ from actors.saves import (
     PersistenceMail,
     RefusalsSaved,
     Save,
+    SaveCallEnd,
+    SaveCallStart,
     SaveCancellation,
     SaveContinuing,
     SaveEnding,
@@ -74,6 +79,9 @@ Receipt = (
     | EndingSaved
     | ParkingSaved
     | SaveFailed
+    | CallStartSaved
+    | CallNotStarted
+    | CallEndSaved
     | NegotiationLoaded
     | LoadFailed
 )
@@ -216,6 +224,10 @@ class Persistence(pykka.ThreadingActor):
                 return CancellationFailed(quote_id=mail.quote_id, error=error)
             if isinstance(mail, SaveRefusals):
                 return RefusalsSaved(settled=())
+            if isinstance(mail, SaveCallStart):
+                return CallNotStarted(call_id=mail.call.id, error=error)
+            if isinstance(mail, SaveCallEnd):
+                return CallEndSaved()
             return SaveFailed(negotiation_id=_negotiation_id(mail), error=error)
 
     def _save(self, mail: Save) -> Receipt:
@@ -246,6 +258,12 @@ class Persistence(pykka.ThreadingActor):
             case SaveParking():
                 self._ledger.park(mail.negotiation_id, mail.error)
                 return ParkingSaved(negotiation_id=mail.negotiation_id, error=mail.error)
+            case SaveCallStart(call=call, budget=budget):
+                self._ledger.start_call(call, budget)
+                return CallStartSaved(call_id=call.id)
+            case SaveCallEnd(end=end):
+                self._ledger.end_call(end)
+                return CallEndSaved()
             case LoadNegotiation():
                 return NegotiationLoaded(loaded=self._ledger.load(mail.negotiation_id))
             case _:

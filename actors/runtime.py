@@ -68,6 +68,7 @@ class LoopThread:
         self._ready: deque[LoopActor] = deque()
         self._lock = threading.Lock()
         self._awake = False
+        self._last: Coroutine[Any, Any, None] | None = None
         self._thread = threading.Thread(target=self._run, name="parley-loop", daemon=True)
         self._thread.start()
 
@@ -100,12 +101,13 @@ class LoopThread:
         """Note who held the loop for long."""
         self.events.emit(LoopHeld(by=by, seconds=round(seconds, 3)))
 
-    def stop(self) -> None:
-        """Cancel what still runs and end the thread; for use from outside.
+    def stop(self, last: Coroutine[Any, Any, None] | None = None) -> None:
+        """Cancel what still runs, do one last thing, and end the thread; for use from outside.
 
         What neither ends nor gives the loop back within `STOP_S` is left behind: the thread is a
         daemon, so it keeps no process alive.
         """
+        self._last = last
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(2 * STOP_S)
 
@@ -126,8 +128,14 @@ class LoopThread:
             task.cancel()
         if tasks:
             self._loop.run_until_complete(asyncio.wait(tasks, timeout=STOP_S))
+        if self._last is not None:
+            self._loop.run_until_complete(self._finish(self._last))
         if all(task.done() for task in tasks):
             self._loop.close()
+
+    async def _finish(self, last: Coroutine[Any, Any, None]) -> None:
+        with suppress(Exception):  # it is closed as well as it can be
+            await asyncio.wait_for(last, STOP_S)
 
 
 class LoopInbox:

@@ -8,9 +8,19 @@ from typing import Any
 from pykka import ActorRef
 
 from actors.mechanism.limits import Mandates
+from storage.calls import CallEnd, CallId, CallStart
 from storage.interventions import Intervention, InterventionId
 from storage.mandates import Mandate
-from storage.records import Ending, Entry, Message, Negotiation, NegotiationId, Quote, QuoteId
+from storage.records import (
+    Budget,
+    Ending,
+    Entry,
+    Message,
+    Negotiation,
+    NegotiationId,
+    Quote,
+    QuoteId,
+)
 from storage.store import Loaded
 
 Ref = ActorRef[Any]
@@ -141,6 +151,46 @@ class RefusalsSaved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SaveCallStart:
+    """Agent → Persistence. Note that a call of a model starts, if its budget allows it.
+
+    Answered by one CallStartSaved or CallNotStarted.
+    """
+
+    call: CallStart
+    budget: Budget
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallStartSaved:
+    """Persistence → agent. The call is on the books, and may start."""
+
+    call_id: CallId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallNotStarted:
+    """Persistence → agent. The call may not start: most often, its budget is reached."""
+
+    call_id: CallId
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SaveCallEnd:
+    """Agent → Persistence. Note what became of a call."""
+
+    end: CallEnd
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallEndSaved:
+    """Persistence → agent. Nobody waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SaveContinuing:
     """Negotiation → Persistence. Un-park it, and settle the row that asked for it."""
 
@@ -234,6 +284,8 @@ Save = (
     | SaveCancellation
     | SaveEnding
     | SaveParking
+    | SaveCallStart
+    | SaveCallEnd
     | LoadNegotiation
 )
 """What Persistence does inside a transaction, and answers."""

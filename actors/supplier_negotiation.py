@@ -13,6 +13,7 @@ from typing import assert_never
 
 from actors.drafting import Colleagues, Request
 from actors.mailbox import (
+    BudgetSpent,
     Cancel,
     Continue,
     DraftFailed,
@@ -29,6 +30,7 @@ from actors.mailbox import (
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.docket import Docket
 from actors.mechanism.rulebook import (
+    BUDGET_SPENT,
     CANCELLATION,
     ending_without_words,
     judge,
@@ -53,6 +55,7 @@ from actors.steering import Steered
 from storage.interventions import Intervention
 from storage.records import (
     Ending,
+    ModelFallback,
     NegotiationStatus,
     QuoteStatus,
     Sender,
@@ -107,7 +110,14 @@ class SupplierNegotiation(Steered):
                 self._called(mail)
             case _ if self._loading:
                 pass  # it is older than what is being loaded
-            case MoveDrafted() | DraftFailed() | DraftQueued() | DraftOverdue() | RetryDraft():
+            case (
+                MoveDrafted()
+                | DraftFailed()
+                | DraftQueued()
+                | BudgetSpent()
+                | DraftOverdue()
+                | RetryDraft()
+            ):
                 self._drafted(mail)
             case RefusalsSaved(settled=settled):
                 self._refusals -= 1
@@ -127,6 +137,10 @@ class SupplierNegotiation(Steered):
                 self._failed(error, retryable=retryable)
             case DraftQueued():
                 self._drafting.heard()
+            case BudgetSpent():
+                self._drafting.drop()
+                if not self._take():
+                    self._save(self._ending(BUDGET_SPENT))
             case DraftOverdue():
                 patience_s = self._drafting.patience_s
                 self._failed(f"nothing heard for {patience_s:g} s", retryable=True)
@@ -182,7 +196,8 @@ class SupplierNegotiation(Steered):
         request = self._drafting.answered()
         ruling = judge(self._conversation, request.side, drafted.proposal, drafted.origin)
         if ruling.refusal is not None:
-            self._send_back(request, ruling.refusal, drafted.fallback)
+            parks = self._negotiation.rules.fallback is ModelFallback.PARK
+            self._send_back(request, ruling.refusal, None if parks else drafted.fallback)
             return
         if ruling.demoted is not None:
             self._report.demoted(request.side, ruling.demoted)

@@ -79,8 +79,9 @@ class NegotiationSystem:
         self._loop = LoopThread(events)
         self._persistence = Persistence.start(store, events, self._giving_up)
         guardian = Guardian.start(loop=self._loop)
-        self._brand = BrandAgent.start(cast, loop=self._loop, supervisor=guardian)
-        self._supplier = SupplierAgent.start(cast, loop=self._loop, supervisor=guardian)
+        books = self._persistence  # where models' calls are noted
+        self._brand = BrandAgent.start(cast, books, loop=self._loop, supervisor=guardian)
+        self._supplier = SupplierAgent.start(cast, books, loop=self._loop, supervisor=guardian)
         self._coordinator = Coordinator.start(
             brand=self._brand,
             supplier=self._supplier,
@@ -127,8 +128,8 @@ class NegotiationSystem:
             OSError: The log can't be opened.
         """
         chosen = config if isinstance(config, Config) else load_config(config)
-        cast = Cast(chosen, brand=brand, suppliers=suppliers, pace_s=pace_s)
         file = chosen.database if database is None else Path(database)
+        cast = Cast(chosen, brand=brand, suppliers=suppliers, pace_s=pace_s, prompts_beside=file)
         # a log that can't be must show before a database is made
         log = None if log_file is None else Path(log_file)
         if log and not why_not_writable(file) and (reason := why_not_writable(log)):
@@ -332,7 +333,7 @@ class NegotiationSystem:
         for actor in (self._coordinator, self._brand, self._supplier, self._persistence):
             with suppress(pykka.Timeout):  # held by a negotiator; the others must stop all the same
                 actor.stop(timeout=STOP_TIMEOUT_S)
-        self._loop.stop()
+        self._loop.stop(self._cast.close())
         self._events.emit(SystemStoppedEvent())
         self._events.close()
         if not self._persistence.is_alive():  # what may still write must not have company

@@ -6,6 +6,7 @@ StorageError
 ├── QuoteEnded             the quote is completed or cancelled already
 ├── NegotiationNotActive   the negotiation has ended already
 ├── SequenceConflict       another message has that number already
+├── BudgetReached          one more call of a model could pass the budget
 ├── StaleAgreement         the accepted offer is not the one on disk
 ├── DamagedRow             a row can't be read back
 ├── RowRefused             a row breaks a rule of its table
@@ -62,6 +63,14 @@ class SequenceConflict(StorageError):
         super().__init__(f"{negotiation_id}: message {seq} does not fit, {expected} is next")
         self.negotiation_id = negotiation_id
         self.seq = seq
+
+
+class BudgetReached(StorageError):
+    """One more call of a model could pass the budget, so it may not start."""
+
+    def __init__(self, owner: str, budget: str) -> None:
+        super().__init__(f"the budget of {owner}, {budget}, allows no further call")
+        self.owner = owner
 
 
 class StaleAgreement(StorageError):

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from storage.calls import CallEnd, CallStart
 from storage.errors import (
     NegotiationNotActive,
     QuoteNotPending,
@@ -20,6 +21,7 @@ from storage.hashes import brief_hash, message_hash, quote_hash, row_hash
 from storage.interventions import Intervention, InterventionId, InterventionStatus
 from storage.mandates import Mandate
 from storage.records import (
+    Budget,
     Ending,
     Entry,
     Message,
@@ -265,6 +267,16 @@ class Ledger(Store):
         status = InterventionStatus.APPLIED.value
         settled = self._receipts.settle(intervention_id, status=status)
         return () if settled is None else (settled,)
+
+    # Calls of models
+
+    def start_call(self, call: CallStart, budget: Budget) -> None:
+        """Note that a call of a model starts, if the budget allows it, or BudgetReached."""
+        self._calls.start(call, budget)
+
+    def end_call(self, end: CallEnd) -> None:
+        """Note what became of a call."""
+        self._calls.end(end)
 
     # How
 

@@ -123,6 +123,33 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX interventions_by_negotiation ON interventions (negotiation_id, created_at)",
         "CREATE INDEX interventions_open ON interventions (created_at) WHERE status = 'received'",
     ),
+    # language models
+    (
+        """
+        CREATE TABLE calls (
+            id TEXT NOT NULL PRIMARY KEY,
+            quote_id TEXT NOT NULL REFERENCES quotes (id),
+            negotiation_id TEXT NOT NULL REFERENCES negotiations (id),
+            draft_id TEXT NOT NULL,
+            side TEXT NOT NULL CHECK (side IN ('brand', 'supplier')),
+            attempt INTEGER NOT NULL CHECK (attempt > 0),
+            model TEXT NOT NULL,
+            model_served TEXT,
+            prompt_version TEXT NOT NULL,
+            may_cost_tokens INTEGER NOT NULL,
+            prompt_tokens INTEGER,
+            completion_tokens INTEGER,
+            queued_s REAL NOT NULL,
+            latency_s REAL,
+            finish_reason TEXT,
+            outcome TEXT,
+            http_status INTEGER,
+            created_at TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX calls_by_negotiation ON calls (negotiation_id, created_at)",
+        "CREATE INDEX calls_by_quote ON calls (quote_id)",
+    ),
 )
 
 

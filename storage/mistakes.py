@@ -37,9 +37,11 @@ _WORDS = {
     "tuple_type": "expected a list: write [ ] around it",
     "model_type": "expected a table: write its keys in {{ }} or under its own [header]",
     "dict_type": "expected a table: write its keys in {{ }} or under its own [header]",
+    "enum": "is none of those there are: choose {expected}",
     "invalid_key": "a key is no text: write it in quotes",
 }
 _WORDS_BY_BEGINNING = {
+    "bool_": "expected true or false",
     "int_": "expected a whole number, such as 10",
     "float_": "expected a number, such as 0.5",
 }

@@ -263,6 +263,29 @@ class Supplier(SupplierProfile):
         return Mandate(prices=prices, terms=self.private.terms)
 
 
+class Budget(Record):
+    """How much the models of a negotiation may spend, and those of its whole quote; None: no end.
+
+    No call starts that could pass it; then the negotiation ends, with the reason `budget`.
+    """
+
+    calls: int | None = Field(default=None, ge=0)
+    """Of one negotiation, both sides together, failed ones too."""
+    tokens: int | None = Field(default=None, ge=0)
+    """Of one negotiation, prompts and answers together."""
+    quote_calls: int | None = Field(default=None, ge=0)
+    """Of all negotiations of a quote."""
+    quote_tokens: int | None = Field(default=None, ge=0)
+
+
+class ModelFallback(StrEnum):
+    """What becomes of a negotiation whose model's draft was refused twice."""
+
+    TACTICS = "tactics"
+    """Tactics make this one move."""
+    PARK = "park"
+
+
 class Rules(Record):
     """What a negotiation is bound by from its first message to its last."""
 
@@ -276,6 +299,10 @@ class Rules(Record):
     """How often a move that failed is asked for again before the negotiation is parked."""
     retry_pause_s: float = Field(default=0.2, ge=0, le=60)
     """Seconds before the first such retry; each further one waits twice as long, 60 at most."""
+
+    fallback: ModelFallback = ModelFallback.TACTICS
+    """What becomes of it when a draft of a model was refused twice."""
+    budget: Budget = Budget()
 
     @property
     def patience_rounds(self) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 import peewee
 
+from storage.calls import Call, Calls, Spending
 from storage.database import open_to_read, open_to_write, readable
 from storage.errors import (
     DamagedRow,
@@ -90,6 +91,7 @@ class Store:
         self._clock = clock
         self._database = open_to_read(path) if read_only else open_to_write(path)
         self._receipts = Receipts(self._database)
+        self._calls = Calls(self._database)
         # SQLite looks for the end of another's transaction at growing intervals; a lock just waits
         self._writing = threading.RLock()
 
@@ -145,6 +147,17 @@ class Store:
         """One intervention, or UnknownRecord."""
         with self.connection():
             return self._receipts.one(intervention_id)
+
+    def calls(self, negotiation_id: NegotiationId) -> list[Call]:
+        """The calls that models made for a negotiation, oldest first, or UnknownRecord."""
+        with self.connection():
+            self.negotiation(negotiation_id)
+            return self._calls.of(negotiation_id)
+
+    def spending(self, quote_id: QuoteId) -> dict[NegotiationId, Spending]:
+        """What each negotiation of a quote has spent, without those whose models made no call."""
+        with self.connection():
+            return self._calls.spending(quote_id)
 
     def data_version(self) -> int:
         """Another number whenever another connection has committed; for an open connection."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from peewee import BooleanField, IntegerField, Model, TextField
+from peewee import BooleanField, FloatField, IntegerField, Model, TextField
 from pydantic import ValidationError
 
 from storage.errors import DamagedRow
@@ -111,7 +111,33 @@ class InterventionRow(Model):
         table_name = "interventions"
 
 
-TABLES: tuple[type[Model], ...] = (QuoteRow, NegotiationRow, MessageRow, InterventionRow)
+class CallRow(Model):
+    """The calls of models, failed ones too."""
+
+    id = TextField(primary_key=True)
+    quote_id = TextField()
+    negotiation_id = TextField()
+    draft_id = TextField()
+    side = TextField()
+    attempt = IntegerField()
+    model = TextField()
+    model_served = TextField(null=True)
+    prompt_version = TextField()
+    may_cost_tokens = IntegerField()
+    prompt_tokens = IntegerField(null=True)
+    completion_tokens = IntegerField(null=True)
+    queued_s = FloatField()
+    latency_s = FloatField(null=True)
+    finish_reason = TextField(null=True)
+    outcome = TextField(null=True)
+    http_status = IntegerField(null=True)
+    created_at = TextField()
+
+    class Meta:
+        table_name = "calls"
+
+
+TABLES: tuple[type[Model], ...] = (QuoteRow, NegotiationRow, MessageRow, InterventionRow, CallRow)
 
 JSON_COLUMNS: Mapping[type[Record], tuple[str, ...]] = {
     Quote: (
@@ -137,7 +163,7 @@ def to_row(record: Record) -> dict[str, Any]:
     for column, value in row.items():
         if isinstance(value, bool):
             row[column] = int(value)  # as SQLite keeps it, so that hashes are the rows' own
-    for column in JSON_COLUMNS[type(record)]:
+    for column in JSON_COLUMNS.get(type(record), ()):
         row[column] = to_json(row[column])
     return row
 
@@ -163,13 +189,14 @@ def from_row(record_type: type[R], row: Mapping[str, Any]) -> R:
     """
     fields = dict(row)
     try:
-        for column in JSON_COLUMNS[record_type]:
+        for column in JSON_COLUMNS.get(record_type, ()):
             if fields[column] is not None:
                 fields[column] = json.loads(fields[column])
         return record_type.model_validate(fields)
     except (ValueError, RecursionError) as error:
-        columns = [column]  # it is no JSON, or too deep
         if isinstance(error, ValidationError):
             columns = sorted({str(each["loc"][0]) for each in error.errors() if each["loc"]})
+        else:
+            columns = [column]  # it is no JSON, or too deep
         # the values stay out of it: they may be private
         raise DamagedRow(record_type.__name__.lower(), str(row["id"]), columns) from None

@@ -28,7 +28,7 @@ from actors.mechanism.moves import Draft
 from actors.mechanism.views import view_for
 from actors.negotiators.cast import Cast
 from actors.runtime import LoopThread
-from storage.records import Move, Origin
+from storage.records import Budget, Move, NegotiationId, Origin, QuoteId
 from storage.terms.kind import Side
 
 TALK = Draft(Move.TALK, "Hello.")
@@ -60,7 +60,7 @@ Start = Callable[[Any], pykka.ActorRef[BrandAgent]]
 @pytest.fixture
 def start(loop: LoopThread) -> Start:
     def build(brand: Any) -> pykka.ActorRef[BrandAgent]:
-        return BrandAgent.start(Cast(make_config(), brand=brand), loop=loop)
+        return BrandAgent.start(Cast(make_config(), brand=brand), Probe(loop).ref, loop=loop)
 
     return build
 
@@ -75,6 +75,9 @@ def ask(
         **{
             "view": view_for(make_conversation(), Side.BRAND),
             "is_fallback": False,
+            "quote_id": QuoteId("q-1"),
+            "negotiation_id": NegotiationId("n-1"),
+            "budget": Budget(),
             "timeout_s": 30.0,
             **more,
         },
@@ -288,7 +291,7 @@ def test_suppliers_can_have_different_negotiators(loop: LoopThread) -> None:
         return TALK
 
     cast = Cast(make_config(), suppliers={"supplier-1": Playing(play)})
-    agent = SupplierAgent.start(cast, loop=loop)
+    agent = SupplierAgent.start(cast, Probe(loop).ref, loop=loop)
     negotiation = Probe(loop)
 
     agent.tell(ask(negotiation, view=view_for(make_conversation(), Side.SUPPLIER)))

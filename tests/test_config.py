@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from actors import config as config_module
 from actors.config import Config, Negotiators, load_config
 from actors.errors import ConfigError
-from storage.records import Rules
+from actors.negotiators.model_settings import ModelSettings
+from storage.records import Budget, Rules
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "config.toml"
@@ -46,7 +47,9 @@ def test_the_shipped_file_names_every_setting() -> None:
     assert set(sections) == set(Config.model_fields)
     assert set(sections["negotiators"]) == set(Negotiators.model_fields)
     commented = set(re.findall(r"(?m)^# (\w+) =", text))
-    assert set(Rules.model_fields) == set(sections["rules"]) | commented
+    named = {*sections["rules"], *sections["mistral"], *sections["rules"]["budget"], *commented}
+    settings = (Rules, Budget, ModelSettings)
+    assert named == {field for record in settings for field in record.model_fields}
 
 
 def test_a_file_may_leave_out_anything(folder: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
             "peewee",
             {
                 *("storage.tables", "storage.statements", "storage.migrations"),
-                *("storage.database", "storage.receipts", "storage.store"),
+                *("storage.database", "storage.receipts", "storage.calls", "storage.store"),
             },
         ),
         (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from factories import NOON, make_config, make_negotiations, make_quote, make_supplier, make_terms
-from peewee import BooleanField, IntegerField, Model
+from peewee import BooleanField, FloatField, IntegerField, Model
 
 from storage.errors import DamagedRow
 from storage.records import Message, Move, NegotiationId, Origin, Sender
@@ -41,6 +41,7 @@ MESSAGE = Message(
     created_at=NOON,
     hash="abc",
 )
+ON_DISK = {IntegerField: "INTEGER", BooleanField: "INTEGER", FloatField: "REAL"}
 RECORDS: list[tuple[Record, type[Model]]] = [
     (QUOTE, QuoteRow),
     (
@@ -60,7 +61,7 @@ def test_the_columns_in_code_are_those_on_disk(table: type[Model], store: Store)
     on_disk = {name: (kind, not required) for _, name, kind, required, *_ in rows}
     in_code = {
         field.column_name: (
-            "INTEGER" if isinstance(field, IntegerField | BooleanField) else "TEXT",
+            ON_DISK.get(type(field), "TEXT"),
             field.null,
         )
         for field in table._meta.sorted_fields

@@ -13,6 +13,8 @@ from storage.terms.kind import Side
 
 CANCELLATION = Ending(status=NegotiationStatus.IMPASSE, reason=Reason.CANCELLED, agreed_terms=None)
 """How a negotiation of a cancelled quote ends."""
+BUDGET_SPENT = Ending(status=NegotiationStatus.IMPASSE, reason=Reason.BUDGET, agreed_terms=None)
+"""How a negotiation ends whose models may make no further call."""
 
 
 def judge(conversation: Conversation, side: Side, raw: object, origin: Origin) -> Ruling:

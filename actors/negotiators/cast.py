@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from actors.config import Config
 from actors.errors import ConfigError
@@ -12,6 +13,9 @@ from actors.negotiators.catalog import speaker_for, speaker_named
 from actors.negotiators.negotiator import CUSTOM, Speaker
 from storage.records import Supplier, SupplierId
 from storage.terms.kind import Side
+
+if TYPE_CHECKING:
+    from actors.negotiators.model import Model
 
 
 class Cast:
@@ -24,6 +28,7 @@ class Cast:
         brand: object = None,
         suppliers: object = None,
         pace_s: float = 0.0,
+        prompts_beside: Path | None = None,
     ) -> None:
         """Choose the speakers.
 
@@ -33,10 +38,14 @@ class Cast:
             suppliers: One of these for all suppliers, or a mapping from supplier id; who is not in
                 the mapping is spoken for as configured.
             pace_s: Seconds that an offline negotiator takes for each message.
+            prompts_beside: The database beside which prompts are logged, where that is asked for.
 
         Raises:
-            ConfigError: There is no such negotiator.
+            ConfigError: There is no such negotiator, or its model can't be had: no key.
         """
+        self._settings = config.mistral
+        self._prompts_beside = prompts_beside
+        self._model: Model | None = None
         self._pace_s = pace_s
         self._named: dict[str, Speaker] = {}
         chosen = dict(suppliers) if isinstance(suppliers, Mapping) else {}
@@ -49,6 +58,11 @@ class Cast:
             raise ConfigError([f"the pace must be 0 seconds or more, not {pace_s}"])
         for supplier in config.suppliers:
             self.supplier_name(supplier)
+
+    async def close(self) -> None:
+        """Close what the model holds open; on the loop that used it."""
+        if self._model is not None:
+            await self._model.close()
 
     @property
     def brand_name(self) -> str:
@@ -83,5 +97,14 @@ class Cast:
         if not isinstance(who, str):
             return speaker_for(who)
         if who not in self._named:
-            self._named[who] = speaker_named(who, pace_s=self._pace_s)
+            self._named[who] = speaker_named(who, model=self._the_model, pace_s=self._pace_s)
         return self._named[who]
+
+    def _the_model(self) -> Model:
+        """The one model of this system, made when it is first chosen."""
+        if self._model is None:
+            # the SDK takes longer to import than all else together
+            from actors.negotiators.mistral import mistral_model
+
+            self._model = mistral_model(self._settings, self._prompts_beside)
+        return self._model

@@ -4,31 +4,49 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import Any, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 from actors.errors import ConfigError
 from actors.mechanism.views import BrandView, SupplierView
-from actors.negotiators.names import known_negotiator
+from actors.negotiators.names import MODEL_NAMES, known_negotiator
 from actors.negotiators.negotiator import CUSTOM, Negotiator, Speaker
 from actors.negotiators.tactics import Tactics
 from storage.records import Origin
 
+if TYPE_CHECKING:
+    from actors.negotiators.model import Model
 
-def speaker_named(name: str, *, pace_s: float = 0.0) -> Speaker:
+FALLBACK = "tactics"
+"""Who decides when a model's draft was refused twice."""
+
+
+def speaker_named(name: str, *, model: Callable[[], Model], pace_s: float = 0.0) -> Speaker:
     """The negotiator with that name.
 
     Args:
+        model: Gives the model that is behind some of them; called only for these.
         pace_s: Seconds that an offline negotiator takes for a message, so that one can watch.
 
     Raises:
-        ConfigError: There is none with that name.
+        ConfigError: There is none with that name, or the model can't be had.
     """
     try:
         known_negotiator(name)
     except ValueError as error:
         raise ConfigError([f"{name!r}: {error}"]) from None
     tactics = Tactics()
+    if name in MODEL_NAMES:
+        return _with_model(name, tactics, model())
     return Speaker.of(name, Paced(tactics, pace_s) if pace_s else tactics, Origin.TACTICS)
+
+
+def _with_model(name: str, tactics: Tactics, model: Model) -> Speaker:
+    from actors.negotiators.llm import ModelNegotiator, Narrator  # none of it without a model
+
+    if name == "narrated":
+        return Speaker.calling(name, Narrator(tactics, model), Origin.NARRATED, FALLBACK)
+    return Speaker.calling(name, ModelNegotiator(model), Origin.MISTRAL, FALLBACK)
 
 
 def speaker_for(negotiator: object) -> Speaker:

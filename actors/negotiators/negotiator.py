@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from actors.mechanism.moves import Draft
 from actors.mechanism.views import BrandView, SupplierView
+from actors.negotiators.errand import Errand
 from storage.records import Origin
 
 CUSTOM = "custom"
@@ -36,18 +37,33 @@ class Negotiator(Protocol):
         ...
 
 
+class Caller(Protocol):
+    """A negotiator that has a model behind it, whose calls are on somebody's account."""
+
+    async def next_move(self, view: BrandView | SupplierView, errand: Errand) -> Any:
+        """Propose the next move, as Negotiator does; it keeps the errand's time by itself.
+
+        Raises:
+            NegotiatorError: No move could be made.
+            BudgetReached: It would take a call that the budget does not allow.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Speaker:
     """A negotiator as an agent knows it."""
 
     name: str
-    negotiator: Negotiator
+    negotiator: Negotiator | Caller
     origin: Origin
     """Whose words its messages are."""
     fallback: str | None
     """Who decides when its drafts are refused twice; None parks the negotiation."""
     blocks: bool
     """Whether its `next_move` is a plain `def`, so that it needs a thread."""
+    calls: bool = False
+    """Whether it is a Caller."""
 
     @classmethod
     def of(
@@ -56,3 +72,18 @@ class Speaker:
         """Make a speaker of a negotiator."""
         blocks = not inspect.iscoroutinefunction(negotiator.next_move)
         return cls(name, negotiator, origin, fallback, blocks)
+
+    @classmethod
+    def calling(cls, name: str, caller: Caller, origin: Origin, fallback: str) -> Speaker:
+        """Make a speaker of a negotiator with a model behind it."""
+        return cls(name, caller, origin, fallback, blocks=False, calls=True)
+
+    def propose(self, view: BrandView | SupplierView) -> Any:
+        """The negotiator's move, or a coroutine that returns it."""
+        return cast("Negotiator", self.negotiator).next_move(view)
+
+    def propose_on(
+        self, errand: Errand, view: BrandView | SupplierView
+    ) -> Coroutine[Any, Any, Any]:
+        """The same of one with a model behind it."""
+        return cast("Caller", self.negotiator).next_move(view, errand)
