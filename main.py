@@ -68,6 +68,7 @@ def _terminate(*_: object) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from actors.monitoring.bill import Bill
     from actors.monitoring.progress import shown
     from actors.monitoring.tables import console, outcome_record, outcomes
     from actors.quote_request import read_quote_request
@@ -85,10 +86,11 @@ def _run(options: argparse.Namespace) -> int:
             system.start_negotiations(quote.id, automatic=False if options.manual else None)
             negotiations = system.wait(quote.id)
         quote = system.quote(quote.id)
+        bill = Bill(system.spending(quote.id), config.mistral.prices)
     if options.json:
-        _print_json(outcome_record(quote, negotiations))
+        _print_json(outcome_record(quote, negotiations, bill))
     else:
-        terminal.print(outcomes(quote, negotiations))
+        terminal.print(outcomes(quote, negotiations, bill))
         print(f"Next: {_command(database)} show {negotiations[0].id}")
     return NOT_DONE if any(map(is_parked, negotiations)) else DONE
 
@@ -249,9 +251,11 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
+    from actors.monitoring.bill import Bill
     from actors.monitoring.tables import console, outcome_record, outcomes, receipt, transcript
 
     store = _store(options)
+    prices = _config(options)[0].mistral.prices
     if options.id.startswith("i-"):
         intervention = store.intervention(options.id)
         if options.json:
@@ -267,14 +271,17 @@ def _show(options: argparse.Namespace) -> int:
         else:
             quote = store.quote(negotiation.quote_id)
             receipts = store.interventions(options.id)
-            console().print(transcript(quote, negotiation, messages, receipts), soft_wrap=True)
+            bill = Bill(store.spending(quote.id), prices)
+            shown = transcript(quote, negotiation, messages, receipts, bill)
+            console().print(shown, soft_wrap=True)
         return DONE
     quote = store.quote(options.id)
     negotiations = store.negotiations(quote.id)
+    bill = Bill(store.spending(quote.id), prices)
     if options.json:
-        _print_json(outcome_record(quote, negotiations))
+        _print_json(outcome_record(quote, negotiations, bill))
     else:
-        console().print(outcomes(quote, negotiations))
+        console().print(outcomes(quote, negotiations, bill))
         for negotiation in negotiations:
             print(f"{negotiation.id}  {negotiation.supplier_id}")
     return DONE

@@ -132,6 +132,8 @@ OPEN_TELEMETRY = {
     "outcome": "error.type",
 }
 """What our facts of a model's call are called in logs everywhere."""
+PROVIDER = "mistral_ai"
+"""OpenTelemetry's name for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,9 @@ class ModelEvent(Event):
     def facts(self) -> dict[str, Any]:
         """By OpenTelemetry's names, where it has some."""
         # past the base class: a slotted dataclass is made anew, which zero-argument super misses
-        return {OPEN_TELEMETRY.get(name, name): fact for name, fact in Event.facts(self).items()}
+        facts = Event.facts(self).items()
+        named = {OPEN_TELEMETRY.get(name, name): fact for name, fact in facts}
+        return named | {"gen_ai.operation.name": "chat", "gen_ai.provider.name": PROVIDER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

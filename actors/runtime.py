@@ -14,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,8 @@ STOP_S = 5.0
 """Seconds that whatever runs on the loop has for its end when the system stops."""
 BURST = 256
 """Pieces of mail handled before the loop looks after its timers and sockets again."""
+EXECUTOR_THREADS = 64
+"""Threads at most for what coroutines run beside the loop; they are made as they are needed."""
 PYKKA_MAIL = frozenset({_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr})
 """What Pykka itself puts into an inbox."""
 
@@ -65,6 +68,8 @@ class LoopThread:
     def __init__(self, events: EventStream) -> None:
         self.events = events
         self._loop = asyncio.new_event_loop()
+        # what a library runs beside the loop must not wait for a negotiator's blocking calls
+        self._loop.set_default_executor(ThreadPoolExecutor(EXECUTOR_THREADS, "parley-executor"))
         self._ready: deque[LoopActor] = deque()
         self._lock = threading.Lock()
         self._awake = False

@@ -36,15 +36,15 @@ from actors.opening import open_negotiations
 from actors.outside import Outside
 from actors.persistence import Persistence
 from actors.quote_request import QuoteRequest, new_quote, read_quote_request
+from actors.reading import Reading
 from actors.reception import receive
 from actors.runtime import LoopThread
 from storage.database import why_not_writable
 from storage.errors import NegotiationNotActive
-from storage.interventions import Intervention, InterventionId
+from storage.interventions import Intervention
 from storage.ledger import Ledger
 from storage.lock import EngineLock
 from storage.records import (
-    Message,
     Negotiation,
     NegotiationId,
     NegotiationStatus,
@@ -59,7 +59,7 @@ STOP_TIMEOUT_S = 10.0
 """The longest wait for an actor to finish what it does when the system stops."""
 
 
-class NegotiationSystem:
+class NegotiationSystem(Reading):
     """One database, one loop, one store and one event stream; several can live in one process.
 
     All methods may be called from any thread but the system's own. What was saved stays saved
@@ -70,8 +70,8 @@ class NegotiationSystem:
         self, config: Config, store: Ledger, cast: Cast, events: EventStream, lock: EngineLock
     ) -> None:
         """Start the actors, bottom-up; callers use `start`."""
+        super().__init__(store)
         self._config = config
-        self._store = store
         self._cast = cast
         self._events = events
         self._lock = lock
@@ -338,36 +338,6 @@ class NegotiationSystem:
         self._events.close()
         if not self._persistence.is_alive():  # what may still write must not have company
             self._lock.close()
-
-    # Reading
-
-    def quotes(self) -> list[Quote]:
-        """All quotes, oldest first."""
-        return self._store.quotes()
-
-    def quote(self, quote_id: QuoteId) -> Quote:
-        """One quote, or UnknownRecord."""
-        return self._store.quote(quote_id)
-
-    def negotiations(self, quote_id: QuoteId) -> list[Negotiation]:
-        """A quote's negotiations in the order of its suppliers, or UnknownRecord."""
-        return self._store.negotiations(quote_id)
-
-    def negotiation(self, negotiation_id: NegotiationId) -> Negotiation:
-        """One negotiation, or UnknownRecord."""
-        return self._store.negotiation(negotiation_id)
-
-    def messages(self, negotiation_id: NegotiationId) -> list[Message]:
-        """A negotiation's messages in order, or UnknownRecord."""
-        return self._store.messages(negotiation_id)
-
-    def interventions(self, negotiation_id: NegotiationId) -> list[Intervention]:
-        """A negotiation's interventions, oldest first, or UnknownRecord."""
-        return self._store.interventions(negotiation_id)
-
-    def intervention(self, intervention_id: InterventionId) -> Intervention:
-        """What became of an intervention, or UnknownRecord."""
-        return self._store.intervention(intervention_id)
 
     def _starting(self, quote: Quote, reply: Future[tuple[Negotiation, ...]]) -> StartNegotiations:
         """The mail that starts a quote, or QuoteError."""

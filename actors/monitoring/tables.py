@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from actors.inert import inert
+from actors.monitoring.bill import NO_BILL, Bill
 from storage.interventions import Intervention
 from storage.money import money_words
 from storage.records import (
@@ -28,9 +29,14 @@ STATUS_STYLES = {"completed": "green", "impasse": "yellow", "active": "cyan", "p
 SENDER_STYLES = {Sender.BRAND: "bold cyan", Sender.SUPPLIER: "bold magenta", Sender.USER: "bold"}
 
 
-def outcomes(quote: Quote, negotiations: Sequence[Negotiation]) -> RenderableType:
+def outcomes(
+    quote: Quote, negotiations: Sequence[Negotiation], bill: Bill = NO_BILL
+) -> RenderableType:
     """A quote's negotiations side by side, in the order of its suppliers: nobody is recommended."""
-    table = Table("supplier", "status", "reason", _right("rounds"), "terms", _right("total"))
+    state = Column("status", min_width=9)
+    table = Table("supplier", state, "reason", _right("rounds"), "terms", _right("total"))
+    if bill.spending:
+        table.add_column("models", justify="right", no_wrap=True)
     for negotiation in negotiations:
         status = "parked" if is_parked(negotiation) else negotiation.status.value
         agreed = negotiation.agreed_terms
@@ -41,6 +47,7 @@ def outcomes(quote: Quote, negotiations: Sequence[Negotiation]) -> RenderableTyp
             str(negotiation.rounds),
             Text(terms_text(quote.request, agreed) if agreed else ""),
             Text(money_words(quote.request.total(agreed), quote.currency) if agreed else ""),
+            *(["\n".join(bill.words(negotiation.id))] if bill.spending else []),
         )
     return table
 
@@ -64,6 +71,7 @@ def transcript(
     negotiation: Negotiation,
     messages: Iterable[Message],
     receipts: Iterable[Intervention] = (),
+    bill: Bill = NO_BILL,
 ) -> RenderableType:
     """A negotiation's conversation, message by message, and its receipts below."""
     status = "parked" if is_parked(negotiation) else negotiation.status.value
@@ -80,6 +88,8 @@ def transcript(
         if message.terms is not None:
             parts.append(Text(terms_text(quote.request, message.terms), style="dim"))
     lines = [receipt(each) for each in receipts]
+    if spent := bill.words(negotiation.id):
+        lines.append(Text(f"models: {', '.join(spent)}", style="dim"))
     return Group(*parts, *([Text(""), *lines] if lines else []))
 
 
@@ -97,7 +107,9 @@ def terms_text(request: Request, terms: Terms) -> str:
     return "; ".join([prices, *(kind.words(terms[kind.key]) for kind in KINDS)])
 
 
-def outcome_record(quote: Quote, negotiations: Iterable[Negotiation]) -> dict[str, Any]:
+def outcome_record(
+    quote: Quote, negotiations: Iterable[Negotiation], bill: Bill = NO_BILL
+) -> dict[str, Any]:
     """A quote and its outcomes for programs, named as the columns are."""
     names = {"id", "supplier_id", "status", "reason", "rounds", "agreed_terms", "last_error"}
     return {
@@ -108,6 +120,7 @@ def outcome_record(quote: Quote, negotiations: Iterable[Negotiation]) -> dict[st
                 "total": str(quote.request.total(agreed))
                 if (agreed := negotiation.agreed_terms)
                 else None,
+                **bill.record(negotiation.id),
             }
             for negotiation in negotiations
         ],

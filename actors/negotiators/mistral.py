@@ -141,10 +141,11 @@ class MistralClient:
 def translated(error: Exception) -> CallFailed:
     """What a failure of the SDK is to us; nothing that the server sent is repeated."""
     match error:
-        case errors.ResponseValidationError() | errors.NoResponseError():
-            return _malformed("the response keeps no protocol")
-        case errors.MistralError(status_code=status):
+        # a refusal that keeps no form is told as a bad response too, so the status goes first
+        case errors.MistralError(status_code=status) if status >= 300:
             return _refused(status, error.headers)
+        case errors.MistralError() | errors.NoResponseError():
+            return _malformed("the response keeps no protocol")
         case httpx2.ConnectError() | httpx2.ConnectTimeout() | httpx2.PoolTimeout():
             return CallFailed(
                 Outcome.DISCONNECTED, "no connection to the server", retryable=True, is_free=True
@@ -162,8 +163,6 @@ def _malformed(words: str) -> CallFailed:
 
 
 def _refused(status: int, headers: httpx2.Headers) -> CallFailed:
-    if 200 <= status < 300:
-        return _malformed(f"the response is no completion (HTTP {status})")
     if status == 429:
         return CallFailed(
             Outcome.THROTTLED,
