@@ -16,11 +16,11 @@ NEWS_S = 10.0
 """Seconds between two words about a call that waits for its turn."""
 FIRST_INTERVAL_S = 0.1
 """Seconds between two calls after the first throttled one, where none were set."""
-SLOWER, FASTER = 1.5, 0.8
+SLOWER, FASTER = 1.5, 0.6
 """What the interval is multiplied with when a call was throttled, and when none was for a time."""
 FASTER_AFTER_S = 5.0
 """Seconds without a throttled call after which calls come a little faster."""
-LONGEST_INTERVAL_S = 60.0
+LONGEST_INTERVAL_S = 5.0
 NO_INTERVAL_S = 0.005
 """An interval under this is none."""
 DEFAULT_PAUSE_S = 1.0
