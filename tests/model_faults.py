@@ -105,10 +105,10 @@ def from_on(plan: dict[str, tuple[Fault, int]]) -> Strikes:
     return strike
 
 
-def at_random(seed: int) -> Strikes:
+def at_random(seed: int, *, without: Fault | None = None) -> Strikes:
     """Faults strike a share of all calls."""
     dice = random.Random(seed)
-    passing = [fault for fault in Fault if fault.effect is not Effect.FAIL_FAST]
+    passing = [f for f in Fault if f.effect is not Effect.FAIL_FAST and f is not without]
     final = [fault for fault in Fault if fault.effect is Effect.FAIL_FAST]
 
     def strike(_: ModelRequest) -> Fault | None:

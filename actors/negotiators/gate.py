@@ -8,6 +8,7 @@ it throttles, a little faster now and then while it doesn't (Jacobson 1988, AIMD
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from dataclasses import dataclass
 NEWS_S = 10.0
 """Seconds between two words about a call that waits for its turn."""
 FIRST_INTERVAL_S = 0.1
-"""Seconds between two calls after the first throttled one, where none were set."""
+"""Seconds between two calls at most after the first throttled one, before it gets slower."""
 SLOWER, FASTER = 1.5, 0.6
 """What the interval is multiplied with when a call was throttled, and when none was for a time."""
 FASTER_AFTER_S = 5.0
 """Seconds without a throttled call after which calls come a little faster."""
 LONGEST_INTERVAL_S = 5.0
+LAST_ANSWERS = 1_000
+"""Answers whose times are kept."""
 NO_INTERVAL_S = 0.005
 """An interval under this is none."""
 DEFAULT_PAUSE_S = 1.0
@@ -62,6 +65,7 @@ class Gate:
         self._paused_until = 0.0
         self._changed_at = 0.0
         """When the interval was last changed."""
+        self._answered_at: deque[float] = deque(maxlen=LAST_ANSWERS)
 
     @asynccontextmanager
     async def turn(
@@ -93,13 +97,14 @@ class Gate:
         self._paused_until = max(self._paused_until, now + min(pause_s, self._longest_pause_s))
         if turn.at < self._changed_at:
             return  # it began before calls were slowed down, so it says nothing new
-        slower_s = max(self._interval_s * SLOWER, FIRST_INTERVAL_S, self._least_interval_s)
-        self._interval_s = min(slower_s, LONGEST_INTERVAL_S)
+        so_far_s = self._interval_s or self._seen_interval_s(now)
+        self._interval_s = min(so_far_s * SLOWER, LONGEST_INTERVAL_S)
         self._changed_at = now
 
     def went_well(self, reserved: int, used: int | None) -> None:
         """Let calls come a little faster if none was throttled for a time, and give back tokens."""
         now = _now()
+        self._answered_at.append(now)
         if used is not None:
             self._next_at -= max(0, reserved - used) * self._token_s
         if self._interval_s > self._least_interval_s and now - self._changed_at > FASTER_AFTER_S:
@@ -108,6 +113,11 @@ class Gate:
                 faster_s if faster_s > NO_INTERVAL_S else 0.0, self._least_interval_s
             )
             self._changed_at = now
+
+    def _seen_interval_s(self, now: float) -> float:
+        """Seconds between two answers of late, where they came as quickly as is possible."""
+        recent = sum(now - at < 1 for at in self._answered_at)
+        return min(1 / recent, FIRST_INTERVAL_S) if recent else FIRST_INTERVAL_S
 
     async def _pass(self, tokens: int) -> None:
         async with self._turnstile:  # first come, first served; only the first looks at the clock
