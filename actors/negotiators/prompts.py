@@ -8,6 +8,7 @@ is a new `VERSION`, which each call is stored with.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import Any
 
 from actors.mechanism.amounts import private_amounts
 from actors.mechanism.conversation import PublicMessage, StandingOffer
-from actors.mechanism.figures import figures
+from actors.mechanism.figures import figures, plain
 from actors.mechanism.moves import LONGEST_TEXT, Draft
 from actors.mechanism.views import BrandView, SupplierView, View
 from storage.records import Move, Request, Sender, Style, Terms
@@ -229,11 +230,15 @@ def _guidance(view: View, secrets: frozenset[Decimal] = frozenset()) -> str:
 
 
 def _without(text: str, secrets: frozenset[Decimal]) -> str:
-    """A text without the amounts that must not be said, for whom they don't concern."""
-    for figure in figures(text) if secrets else ():
-        if figure.readings & secrets:
-            text = text.replace(figure.text, "(an amount)")
-    return text
+    """A text without the amounts that must not be said, for whom they don't concern.
+
+    Where there is one, the rest is told in its plain form, because figures are read in that.
+    """
+    told = {figure.text for figure in figures(text) if figure.readings & secrets}
+    if not told:
+        return text
+    amounts = "|".join(map(re.escape, sorted(told, key=len, reverse=True)))
+    return re.sub(rf"(?<!\d)(?:{amounts})(?!\d)", "(an amount)", plain(text))
 
 
 def _conversation(view: View) -> str:
