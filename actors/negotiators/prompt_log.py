@@ -50,6 +50,11 @@ class PromptLog:
     def _opened(self) -> int:
         if self._descriptor is None:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            self._descriptor = os.open(self._path, flags, 0o600)
-            self._path.chmod(0o600)  # it may have been there, and open to others
+            descriptor = os.open(self._path, flags, 0o600)
+            try:
+                self._path.chmod(0o600)  # it may have been there, and open to others
+            except OSError:
+                os.close(descriptor)
+                raise
+            self._descriptor = descriptor
         return self._descriptor
