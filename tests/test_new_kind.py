@@ -1,4 +1,4 @@
-"""A new kind of term is one file: rules, tactics and tables carry it without knowing its name.
+"""A new kind of term is one file: rules, tactics, prompts and tables carry it unnamed.
 
 Kinds are fixed once the records are read in, so the rehearsal runs in a process of its own, which
 is this file run as a script.
@@ -13,6 +13,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+
+import pytest
 
 from storage.terms.kind import Scale, Side, TermBrief, TermKind, TermValue
 
@@ -86,9 +88,13 @@ def rehearsed() -> dict[str, Any]:
     from rehearsal import rehearse
 
     from actors.config import load_config
+    from actors.mechanism.moves import Draft
+    from actors.mechanism.views import view_for
+    from actors.negotiators.answers import MOVE, read_move
+    from actors.negotiators.prompts import move_prompt, wording_prompt
     from actors.negotiators.tactics import Tactics
     from storage.mandates import limit_keys
-    from storage.records import Negotiation
+    from storage.records import Move, Negotiation, Terms
 
     supplier = make_supplier(warranty_months={"target": 6, "limit": 30})
     # a new kind is asked of every supplier, so those of the shipped config would be refused
@@ -98,7 +104,26 @@ def rehearsed() -> dict[str, Any]:
     conversation = make_conversation(config, mandate=mandate)
     written = conversation.negotiation.model_dump(mode="json")
     result = rehearse(conversation, Tactics(), Tactics())
+    view = view_for(result.conversation, Side.BRAND)
+    answer = {
+        "move": "offer",
+        "text": "We offer this.",
+        "accepts_seq": None,
+        "unit_prices": [{"line": "widget", "price": "6.40"}],
+        "lead_time_days": 30,
+        "payment": "30/70",
+        "warranty_months": 18,
+    }
+    draft = read_move(json.dumps(answer), "stop")
+    assert isinstance(draft, Draft)
+    offer = Draft(Move.OFFER, draft.text, Terms.model_validate(draft.terms))
+    deciding, wording = move_prompt(view), wording_prompt(view, offer)
     return {
+        "schema": MOVE["properties"]["warranty_months"],
+        "required": MOVE["required"],
+        "terms_read": draft.terms,
+        "deciding": [deciding.system, deciding.user],
+        "wording": wording.user,
         "limit_keys": limit_keys(),
         "kept_in_json": Negotiation.model_validate(written) == conversation.negotiation,
         "mandate": written["mandate"]["warranty_months"],
@@ -109,7 +134,9 @@ def rehearsed() -> dict[str, Any]:
     }
 
 
-def test_a_new_kind_of_term_is_bargained_over_and_agreed() -> None:
+@pytest.fixture(scope="module")
+def told() -> Any:
+    """What the rehearsal in the other process told."""
     result = subprocess.run(
         [sys.executable, "-W", "error", __file__],
         capture_output=True,
@@ -121,7 +148,10 @@ def test_a_new_kind_of_term_is_bargained_over_and_agreed() -> None:
     )
 
     assert result.returncode == 0, result.stderr
-    told = json.loads(result.stdout)
+    return json.loads(result.stdout)
+
+
+def test_a_new_kind_of_term_is_bargained_over_and_agreed(told: Any) -> None:
     assert told["refusal"] is None
     assert told["ending"]["status"] == "completed"
     agreed = told["ending"]["agreed_terms"]["warranty_months"]
@@ -133,6 +163,19 @@ def test_a_new_kind_of_term_is_bargained_over_and_agreed() -> None:
     assert told["limit_keys"][-1] == "warranty_months"
     assert told["mandate"] == {"target": 36, "limit": 12}
     assert told["kept_in_json"]
+
+
+def test_a_model_is_asked_for_a_new_kind_and_its_answer_is_read(told: Any) -> None:
+    system, user = told["deciding"]
+
+    assert "`lead_time_days`, `payment`, `warranty_months`" in system
+    assert '"warranty_months": {"target": 36, "limit": 12}' in user
+    first_offer = next(line for line in user.splitlines() if line.startswith("1 brand: "))
+    assert first_offer.endswith("; 36 months")
+    assert '"warranty_months": 18' in told["wording"]
+    assert told["schema"] == {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+    assert "warranty_months" in told["required"]
+    assert told["terms_read"]["warranty_months"] == 18
 
 
 if __name__ == "__main__":
