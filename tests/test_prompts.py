@@ -117,6 +117,15 @@ def test_a_supplier_is_told_nothing_of_the_brands() -> None:
         }
 
 
+def test_a_supplier_is_told_no_guidance_even_if_its_view_had_some() -> None:
+    messages = (heard(1, Sender.USER, "Squeeze them."), heard(2, Sender.BRAND, "Hello."))
+    view = replace(view_for(OPENED, Side.SUPPLIER), messages=messages)
+
+    for prompt in (move_prompt(view), wording_prompt(view, DRAFTS[2])):
+        assert "Squeeze" not in prompt.user
+        assert "Hello." in prompt.user
+
+
 def test_a_brand_is_told_nothing_of_the_suppliers() -> None:
     talk = under_way()
     view = view_for(talk, Side.BRAND)
@@ -180,6 +189,14 @@ def test_a_limit_is_hidden_and_no_figure_around_it() -> None:
     assert told["text"] == text.replace("8.47 at", f"{AMOUNT} at").replace(
         "room 8.47/", f"room {AMOUNT}/"
     )
+
+
+def test_of_two_limits_that_begin_alike_the_longer_is_hidden_whole() -> None:
+    talk = guided(make_conversation(target="8.00", limit="8.47"), text="From 8 to 8.47, no more.")
+
+    (told,) = lines(wording_prompt(view_for(talk, Side.BRAND), DRAFTS[3]), "guidance")
+
+    assert told["text"] == f"From {AMOUNT} to {AMOUNT}, no more."
 
 
 _SECRETS = st.sampled_from(
@@ -265,6 +282,8 @@ def test_no_text_can_close_its_fence_or_open_another(said: str, noted: str, abou
         assert state["your_standing_offer"] is None
         assert section(wording, "request")["notes"] == noted
         assert section(wording, "supplier")["about"] == about
+        for prompt, tags in ((deciding, 3), (wording, 5)):
+            assert prompt.user.count("<") == prompt.user.count(">") == 2 * tags
         assert re.findall(r"</?(\w+)>", deciding.user) == _pairs("brief", "state", "conversation")
         assert re.findall(r"</?(\w+)>", wording.user) == _pairs(
             "request", "supplier", "tone", "move", "conversation"
@@ -273,6 +292,12 @@ def test_no_text_can_close_its_fence_or_open_another(said: str, noted: str, abou
 
 def _pairs(*tags: str) -> list[str]:
     return [tag for tag in tags for _ in range(2)]
+
+
+def test_other_scripts_stand_as_they_are_written() -> None:
+    talk = said(OPENED, Sender.BRAND, content="価格 “schön”")
+
+    assert '"text": "価格 “schön”"' in move_prompt(view_for(talk, Side.SUPPLIER)).user
 
 
 # --- what was said ---------------------------------------------------------------------------
@@ -377,6 +402,16 @@ def test_a_side_is_told_its_own_mandate_as_it_is_in_force() -> None:
         brief = section(move_prompt(view_for(talk, side)), "brief")
 
         assert Mandate.model_validate(brief["mandate"]) == talk.stance(side).mandate
+        assert ("priorities" in brief) is (side is Side.BRAND)
+
+
+def test_a_brand_is_told_its_priorities_as_they_are_in_force() -> None:
+    changed = {"quality": 10, "cost": 20, "lead_time": 30, "payment_terms": 40}
+    talk = guided(opened(), priorities=changed)
+
+    brief = section(move_prompt(view_for(talk, Side.BRAND)), "brief")
+
+    assert brief["priorities"] == changed
 
 
 def test_it_is_asked_to_open_only_where_nothing_was_said() -> None:
