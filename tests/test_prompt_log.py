@@ -21,6 +21,8 @@ from storage.calls import CallStart
 PROMPT = Prompt("You negotiate.", "<brief>\nlimit 8.47 “€”\n</brief>")
 HALF = "half a character: \ud83d"
 
+OPEN_FILES = Path("/dev/fd")
+
 needs_rights = pytest.mark.skipif(os.name == "nt", reason="rights are the folder's there")
 
 
@@ -129,6 +131,7 @@ class OfAnotherOwner(type(Path())):  # type: ignore[misc]
         raise PermissionError(1, "Operation not permitted")
 
 
+@needs_rights
 def test_nothing_is_written_to_a_file_that_others_may_go_on_reading(path: Path) -> None:
     log = PromptLog(OfAnotherOwner(path))
 
@@ -137,6 +140,7 @@ def test_nothing_is_written_to_a_file_that_others_may_go_on_reading(path: Path) 
     log.close()
 
     assert path.read_bytes() == b""
+    assert rights(path) == 0o600  # as it was made
 
 
 @pytest.mark.parametrize(
@@ -181,3 +185,19 @@ def test_a_full_disk_stops_nobody(path: Path, log: PromptLog) -> None:
     log.write(call(2), PROMPT, "kept")
 
     assert [line["answer"] for line in written(path)] == ["kept"]
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="no list of open files")
+def test_it_holds_one_file_open_and_none_once_it_is_closed(path: Path, log: PromptLog) -> None:
+    before = len(list(OPEN_FILES.iterdir()))
+    for number in range(3):
+        log.write(call(number), PROMPT, None)
+
+    assert len(list(OPEN_FILES.iterdir())) == before + 1
+
+    log.close()
+    log.close()
+
+    refused = PromptLog(OfAnotherOwner(path))
+    refused.write(call(), PROMPT, None)
+    assert len(list(OPEN_FILES.iterdir())) == before
