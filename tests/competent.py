@@ -62,7 +62,7 @@ class ModelRequest:
 
     def lines(self, tag: str) -> list[Any]:
         """The same of a section with one JSON a line."""
-        return [json.loads(line) for line in (self._inside(tag) or "").splitlines()]
+        return [json.loads(line) for line in (self._inside(tag) or "").split("\n") if line]
 
     def _inside(self, tag: str) -> str | None:
         found = re.search(rf"^<{tag}>\n(.*?)\n</{tag}>$", self.user, re.DOTALL | re.MULTILINE)

@@ -30,7 +30,7 @@ class Bill:
         least = "≥ " if spent.unknown else ""
         tokens = f"{least}{spent.prompt_tokens + spent.completion_tokens:,} tokens"
         cost = [f"{least}{self._cost(spent)}"] if self.prices else []
-        return [f"{spent.calls} calls", tokens, *cost]
+        return [f"{spent.calls} call{'s' if spent.calls != 1 else ''}", tokens, *cost]
 
     def record(self, negotiation_id: NegotiationId) -> dict[str, Any]:
         """For programs; empty where no model was called."""

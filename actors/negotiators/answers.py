@@ -120,7 +120,7 @@ def _json(content: str | None, finish_reason: str | None) -> Any:
 def _unfenced(content: str) -> str:
     """Without the Markdown fence that some models put around JSON, asked or not."""
     first, _, rest = content.partition("\n")
-    if first in ("```", "```json") and rest.endswith("```"):
+    if first.strip().lower() in ("```", "```json") and rest.endswith("```"):
         return rest.removesuffix("```")
     return content
 
