@@ -92,6 +92,7 @@ class Tally:
 
     fired: Counter[str] = field(default_factory=Counter)
     endings: Counter[str] = field(default_factory=Counter)
+    what: str = "drafts of troublemakers"
     drafted: int = 0
     negotiations: int = 0
     parked: int = 0
@@ -113,7 +114,7 @@ class Tally:
     def table(self) -> str:
         """All counts, aligned."""
         rows: list[tuple[str, object]] = [
-            ("drafts of troublemakers", self.drafted),
+            (self.what, self.drafted),
             ("negotiations", self.negotiations),
             ("… of them parked", self.parked),
             *((f"rule: {rule}", self.fired[rule]) for rule in Rule),
@@ -159,7 +160,7 @@ def _play_part(
     part: Part, database: Path, dice: random.Random, quotes: int, suppliers: int, tally: Tally
 ) -> None:
     config = make_config(
-        [_random_supplier(number, dice) for number in range(1, suppliers + 1)],
+        [random_supplier(number, dice) for number in range(1, suppliers + 1)],
         max_rounds=part.max_rounds,
         no_progress_rounds=part.no_progress_rounds,
     )
@@ -171,18 +172,18 @@ def _play_part(
         suppliers=maker if part.suppliers_are_hostile else None,
     ) as system:
         system.subscribe(tally.hear)
-        asked = [system.create_quote(_random_quote(number, dice)).id for number in range(quotes)]
+        asked = [system.create_quote(random_quote(number, dice)).id for number in range(quotes)]
         for quote_id in asked:
             system.start_negotiations(quote_id, automatic=not part.guided)
             if part.guided:
-                _guide(system, quote_id, dice)
+                guide(system, quote_id, dice)
         ended = [n for quote_id in asked for n in system.wait(quote_id, timeout_s=120)]
     tally.drafted += maker.drafted
     tally.negotiations += len(ended)
     tally.parked += sum(negotiation.last_error is not None for negotiation in ended)
 
 
-def _guide(system: NegotiationSystem, quote_id: Any, dice: random.Random) -> None:
+def guide(system: NegotiationSystem, quote_id: Any, dice: random.Random) -> None:
     """Go on, or lower the limit below what the brand has offered; what is left is cancelled."""
     for _ in range(8):
         for negotiation in system.wait(quote_id, timeout_s=60):
@@ -201,7 +202,7 @@ def _guide(system: NegotiationSystem, quote_id: Any, dice: random.Random) -> Non
         system.cancel_quote(quote_id)
 
 
-def _random_supplier(number: int, dice: random.Random) -> Any:
+def random_supplier(number: int, dice: random.Random) -> Any:
     floor = dice.uniform(4, 7)
     return make_supplier(
         number,
@@ -213,7 +214,7 @@ def _random_supplier(number: int, dice: random.Random) -> Any:
     )
 
 
-def _random_quote(number: int, dice: random.Random) -> dict[str, Any]:
+def random_quote(number: int, dice: random.Random) -> dict[str, Any]:
     target = dice.uniform(3, 6)
     return quote_fields(
         target=f"{target:.2f}",

@@ -148,6 +148,7 @@ def play(
             [make_supplier(number) for number in range(1, suppliers + 1)],
             rules={"max_rounds": ROUNDS, "move_timeout_s": 60.0},
             attempts=ATTEMPTS,
+            throttled_attempts=ATTEMPTS,
             attempt_timeout_s=timeout_s,
         )
         with models(database, config) as system:
@@ -185,7 +186,7 @@ def _count(database: Path, ended: list[Negotiation], tally: Tally) -> None:
     tally.calls += rows(database, "SELECT count(*) FROM calls")[0]
     (most,) = rows(database, "SELECT max(attempt) FROM calls")
     tally.most_attempts = max(tally.most_attempts, most)
-    if most > ATTEMPTS:
+    if most > 2 * ATTEMPTS - 1:
         tally.faults.append(f"{most} attempts for one draft")
 
 

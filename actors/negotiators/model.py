@@ -114,9 +114,9 @@ class Model:
             ModelFailed: No attempt brought an answer, or trying again won't help.
             BudgetReached: A further call could pass the budget.
         """
-        clock = asyncio.get_running_loop().time
+        clock, settings = asyncio.get_running_loop().time, self._settings
         left_s = errand.timeout_s
-        attempt = 0
+        attempt = failures = throttled = 0
         while True:
             attempt += 1
             news_s = min(NEWS_S, errand.timeout_s)  # who waits gives up after twice the time
@@ -130,10 +130,14 @@ class Model:
                 except CallFailed as error:
                     failed = error
                     if failed.outcome is Outcome.THROTTLED:
+                        throttled += 1
                         self._gate.throttled(turn, failed.retry_after_s)
-            pause_s = self._pause_s(attempt, failed)
+                    else:
+                        failures += 1
+            pause_s = self._pause_s(failures, failed)
             left_s -= clock() - began + pause_s
-            if not failed.retryable or attempt >= self._settings.attempts or left_s <= 0:
+            done = failures >= settings.attempts or throttled >= settings.throttled_attempts
+            if not failed.retryable or done or left_s <= 0:
                 tries = "" if attempt == 1 else f" (attempt {attempt})"
                 raise ModelFailed(f"{failed}{tries}")
             await asyncio.sleep(pause_s)
@@ -205,11 +209,11 @@ class Model:
     def _may_cost(self, question: Question[T]) -> int:
         return question.prompt.size + self._settings.max_tokens
 
-    def _pause_s(self, attempt: int, failed: CallFailed) -> float:
+    def _pause_s(self, failures: int, failed: CallFailed) -> float:
         """Twice as long each time, and a random part of it, so that not all come back at once."""
         if failed.outcome is Outcome.THROTTLED or not failed.retryable:
             return 0.0  # the gate holds it back, with all others
-        doubled_s = math.ldexp(self._settings.retry_pause_s, attempt - 1)
+        doubled_s = math.ldexp(self._settings.retry_pause_s, failures - 1)
         longest_s = min(doubled_s, self._settings.longest_pause_s)
         return longest_s * self._random.uniform(0.5, 1)
 

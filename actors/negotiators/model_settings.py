@@ -66,7 +66,9 @@ class ModelSettings(Record):
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
     attempts: int = Field(default=5, ge=1, le=20)
-    """Calls for one draft, the first included."""
+    """Calls for one draft, the first included; throttled ones are not counted."""
+    throttled_attempts: int = Field(default=20, ge=1, le=100)
+    """Throttled calls for one draft."""
     attempt_timeout_s: float = Field(default=30.0, gt=0, le=3_600)
     retry_pause_s: float = Field(default=0.5, ge=0, le=60)
     """Seconds before the second attempt at most; each further one waits up to twice as long."""
