@@ -183,8 +183,8 @@ class HostileModel:
     def __call__(self, request: ModelRequest) -> Answer:
         notes = request.section("brief")["notes"]
         dice = random.Random(repr((self.seed, request.supplier, notes, request.user)))
-        temper = random.Random(repr((self.seed, request.supplier, notes, request.side)))
-        staller, calm = temper.random() < 0.2, temper.uniform(0.2, 0.8)
+        temper = random.Random(repr((self.seed, request.supplier, notes)))
+        staller, calm = temper.random() < 0.15, temper.uniform(0.2, 0.8)
         if request.side not in self.hostile_sides:
             return competent(request)
         if self.senseless:
@@ -213,7 +213,7 @@ class Part:
 BRAND, SUPPLIER = frozenset({"brand"}), frozenset({"supplier"})
 PARTS = (
     Part(BRAND | SUPPLIER, 5, 0),
-    Part(BRAND, 10, 3),
+    Part(BRAND | SUPPLIER, 8, 3),
     Part(SUPPLIER, 6),
     Part(BRAND | SUPPLIER, 3, 0),
     Part(BRAND, 6, guided=True),

@@ -75,6 +75,8 @@ def test_the_sample_is_negotiated_by_models_on_both_sides_to_its_end(
     assert rows(database, ORIGINS) == ["mistral"]
     assert faults(database) == []
     spent = [n["models"] for n in outcome["negotiations"]]
+    tokens = sum(one["prompt_tokens"] + one["completion_tokens"] for one in spent)
+    assert 1_000 < tokens / len(server.requests) < 1_200  # as the README says
     assert sum(one["calls"] for one in spent) == len(server.requests)
     for one in spent:
         cost = (one["prompt_tokens"] * 0.10 + one["completion_tokens"] * 0.30) / 1e6
