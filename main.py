@@ -92,7 +92,12 @@ def _run(options: argparse.Namespace) -> int:
     else:
         terminal.print(outcomes(quote, negotiations, bill))
         print(f"Next: {_command(database)} show {negotiations[0].id}")
-    return NOT_DONE if any(map(is_parked, negotiations)) else DONE
+    parked: dict[str, list[str]] = {}
+    for negotiation in filter(is_parked, negotiations):
+        parked.setdefault(negotiation.last_error or "", []).append(negotiation.supplier_id)
+    for reason, suppliers in parked.items():
+        print(f"parley: parked: {', '.join(suppliers)}: {inert(reason)}", file=sys.stderr)
+    return NOT_DONE if parked else DONE
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any, assert_never
 
 from actors.call_desk import CallDesk
-from actors.errors import NegotiatorError
+from actors.errors import ModelFailed, NegotiatorError
 from actors.inert import inert
 from actors.mailbox import (
     AgentMail,
@@ -172,7 +172,8 @@ def _failure(request: DraftMove, error: BaseException) -> DraftFailed:
         said = str(error)
     except Exception:  # noqa: BLE001 - even that may be broken
         said = "(it can't say why)"
-    text = inert(f"{type(error).__name__}: {said}"[:LONGEST_ERROR])
+    name = "" if isinstance(error, ModelFailed) else f"{type(error).__name__}: "
+    text = inert(f"{name}{said}"[:LONGEST_ERROR])
     if isinstance(error, TimeoutError) and not said:
         text = f"no move within {request.timeout_s:g} s"
     return DraftFailed(draft_id=request.draft_id, error=text, retryable=retryable)

@@ -8,6 +8,7 @@ ParleyError
 ├── SystemHalted       nothing can be saved any more, so nobody may speak
 ├── SystemStopped      the system was stopped before it could answer
 └── NegotiatorError    no move could be made
+    └── ModelFailed    its model could not be asked, or would not answer
 What the database refuses is in `storage.errors`.
 """
 
@@ -64,3 +65,10 @@ class NegotiatorError(ParleyError):
 
     retryable = True
     """Whether asking again may help."""
+
+
+class ModelFailed(NegotiatorError):
+    """The model could not be asked, however often it was tried."""
+
+    retryable = False
+    """The attempts that are allowed were made."""

@@ -179,6 +179,11 @@ class ModelCallFailed(ModelEvent):
     outcome: str
     http_status: int | None
 
+    def line(self) -> str:
+        """Such as `n-b43d7141bfe4c41b brand: call 2 failed (HTTP 503)`."""
+        status = f" (HTTP {self.http_status})" if self.http_status else ""
+        return f"{self.negotiation_id} {self.side}: call {self.attempt} {self.outcome}{status}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaleDraftDropped(NegotiationEvent):

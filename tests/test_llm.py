@@ -12,6 +12,7 @@ import pytest
 from factories import guided, make_config, make_conversation, make_supplier, make_terms, said
 from rehearsal import Rehearsal, rehearse
 
+from actors.errors import ModelFailed
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.moves import Draft, Withheld
 from actors.mechanism.rulebook import judge
@@ -20,7 +21,7 @@ from actors.mechanism.views import View, view_for
 from actors.negotiators.answers import MOVE, WORDING, Schema
 from actors.negotiators.errand import Errand
 from actors.negotiators.llm import ModelNegotiator, Narrator
-from actors.negotiators.model import CallFailed, Model, ModelFailed, Reply
+from actors.negotiators.model import CallFailed, Model, Reply
 from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.prompts import Prompt, move_prompt, wording_prompt
 from actors.negotiators.tactics import Tactics

@@ -123,7 +123,8 @@ def test_a_refused_key_parks_the_negotiations_and_the_reason_names_it(
     assert "MISTRAL_API_KEY" in errors[0]
     assert "\n" not in errors[0]
     assert len(server.requests) == 3
-    assert "MISTRAL_API_KEY" in ran.stdout
+    (line,) = ran.stderr.splitlines()
+    assert line == f"parley: parked: supplier-1, supplier-2, supplier-3: {errors[0]}"
 
 
 def test_the_key_is_in_nothing_that_is_written_or_printed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from actors.errors import NegotiatorError
+from actors.errors import ModelFailed
 from actors.mechanism.moves import Withheld
 from actors.negotiators.answers import Schema
 from actors.negotiators.errand import Errand
@@ -59,13 +59,6 @@ class CallFailed(Exception):
         self.retry_after_s = retry_after_s
         self.is_free = is_free
         """Whether it certainly cost no tokens."""
-
-
-class ModelFailed(NegotiatorError):
-    """The model could not be asked, however often it was tried."""
-
-    retryable = False
-    """The attempts that are allowed were made."""
 
 
 class ModelClient(Protocol):
