@@ -85,7 +85,7 @@ class Agent(LoopActor):
         task = asyncio.current_task()  # in a coroutine that is thrown away it can't be asked for
         answer: MoveDrafted | DraftFailed | BudgetSpent
         try:
-            speaker = self._cast.speaker(self.side, request.negotiator, request.view.supplier.id)
+            speaker = await self._speaker(request)
             if speaker.calls:
                 move = speaker.propose_on(self._errand(request), request.view)
                 proposal = await self._watched(speaker, move)
@@ -103,6 +103,13 @@ class Agent(LoopActor):
             answer = _failure(request, error)
         self._drafts.pop(request.draft_id, None)
         say(request.reply_to, answer, self.loop.events)
+
+    async def _speaker(self, request: DraftMove) -> Speaker:
+        name, supplier_id = request.negotiator, request.view.supplier.id
+        if not self._cast.has(name):
+            # a model that nobody chose for this system: its SDK takes long to import
+            return await in_thread(lambda: self._cast.speaker(self.side, name, supplier_id))
+        return self._cast.speaker(self.side, name, supplier_id)
 
     async def _in_thread(self, request: DraftMove, speaker: Speaker) -> object:
         await self._queue(request)

@@ -69,7 +69,7 @@ class CallStart(Record):
     """As asked for."""
     prompt_version: str
     may_cost_tokens: int
-    """The most tokens it can cost: the bytes of its prompt, and the tokens its answer may have."""
+    """The most that it can cost: the bytes of prompt and schema, and what its answer may have."""
     queued_s: float
     """Seconds that it waited for its turn."""
     created_at: Moment

@@ -20,6 +20,7 @@ from model_server import Effect, Fault, ModelServer
 from modelled import KEY, model_config, models, negotiated, rows, three_suppliers
 
 from actors.errors import ConfigError
+from actors.negotiators.mistral import mistral_model
 from actors.system import NegotiationSystem
 from storage.calls import Outcome
 from storage.records import Move, NegotiationStatus, Origin, Reason, is_parked
@@ -428,6 +429,31 @@ def test_a_budget_is_kept_across_restarts(database: Path) -> None:
 
     assert len(server.requests) == 6
     assert ended.reason is Reason.BUDGET
+
+
+def test_a_model_that_only_an_old_negotiation_needs_is_made_beside_the_loop(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def noted(*arguments: Any) -> Any:
+        made.append(threading.current_thread().name)
+        return mistral_model(*arguments)
+
+    with ModelServer() as server:
+        config = model_config(server)
+        with models(database, config) as system:
+            quote = system.create_quote(quote_fields())
+            (one,) = system.start_negotiations(quote.id, automatic=False)
+            system.wait(quote.id, 30)
+        monkeypatch.setattr("actors.negotiators.mistral.mistral_model", noted)
+        with models(database, config, brand="tactics", suppliers="tactics") as system:
+            system.continue_negotiation(negotiation_id=one.id)
+            system.wait(quote.id, 30)
+            said = system.messages(one.id)
+
+    assert [message.origin for message in said] == [Origin.MISTRAL] * 3
+    assert made == ["parley-negotiator"]
 
 
 def test_prompts_and_answers_are_kept_only_when_asked_for(tmp_path: Path) -> None:

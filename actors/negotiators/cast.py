@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,7 @@ class Cast:
         self._settings = config.mistral
         self._prompts_beside = prompts_beside
         self._model: Model | None = None
+        self._making = threading.Lock()
         self._pace_s = pace_s
         self._named: dict[str, Speaker] = {}
         chosen = dict(suppliers) if isinstance(suppliers, Mapping) else {}
@@ -93,6 +95,10 @@ class Cast:
             raise ConfigError([f"the {side}'s negotiator was an object: give one again"])
         return given
 
+    def has(self, name: str) -> bool:
+        """Whether that speaker is at hand, so that nobody need wait until it is made."""
+        return name == CUSTOM or name in self._named
+
     def _choose(self, who: Any) -> Speaker:
         if not isinstance(who, str):
             return speaker_for(who)
@@ -102,9 +108,10 @@ class Cast:
 
     def _the_model(self) -> Model:
         """The one model of this system, made when it is first chosen."""
-        if self._model is None:
-            # the SDK takes longer to import than all else together
-            from actors.negotiators.mistral import mistral_model
+        with self._making:
+            if self._model is None:
+                # the SDK takes longer to import than all else together
+                from actors.negotiators.mistral import mistral_model
 
-            self._model = mistral_model(self._settings, self._prompts_beside)
-        return self._model
+                self._model = mistral_model(self._settings, self._prompts_beside)
+            return self._model

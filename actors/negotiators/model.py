@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+import orjson
+
 from actors.errors import ModelFailed
 from actors.mechanism.moves import Withheld
 from actors.negotiators.answers import Schema
@@ -26,6 +28,9 @@ from storage.calls import CallEnd, CallId, CallStart, Outcome
 from storage.store import utc_now
 
 T = TypeVar("T")
+FRAME_TOKENS = 100
+"""Tokens that a server puts around a prompt and a schema, at most; each of them has no more tokens
+than bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,8 @@ class Model:
         )
 
     def _may_cost(self, question: Question[T]) -> int:
-        return question.prompt.size + self._settings.max_tokens
+        asked = question.prompt.size + len(orjson.dumps(question.schema)) + FRAME_TOKENS
+        return asked + self._settings.max_tokens
 
     def _pause_s(self, failures: int, failed: CallFailed) -> float:
         """Twice as long each time, and a random part of it, so that not all come back at once."""
