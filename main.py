@@ -18,6 +18,7 @@ from actors.inert import inert
 
 if TYPE_CHECKING:
     from actors.config import Config
+    from storage.records import Negotiation
 
 # What a command needs is imported when it runs: `--help` must not wait for it.
 
@@ -73,7 +74,6 @@ def _run(options: argparse.Namespace) -> int:
     from actors.monitoring.tables import console, outcome_record, outcomes
     from actors.quote_request import read_quote_request
     from actors.system import NegotiationSystem
-    from storage.records import is_parked
 
     config, database = _config(options)
     # mistakes show before anything is made
@@ -82,9 +82,11 @@ def _run(options: argparse.Namespace) -> int:
     terminal = console(stderr=options.json)
     with NegotiationSystem.start(config, **_engine(options, database)) as system:
         with shown(system, terminal):
+            left_over = system.recover()
             quote = system.create_quote(request)
             system.start_negotiations(quote.id, automatic=False if options.manual else None)
             negotiations = system.wait(quote.id)
+            others = [one for quote_id in left_over for one in system.wait(quote_id)]
         quote = system.quote(quote.id)
         bill = Bill(system.spending(quote.id), config.mistral.prices)
     if options.json:
@@ -92,6 +94,40 @@ def _run(options: argparse.Namespace) -> int:
     else:
         terminal.print(outcomes(quote, negotiations, bill))
         print(f"Next: {_command(database)} show {negotiations[0].id}")
+    return _told_of_parked([*negotiations, *others])
+
+
+def _recover(options: argparse.Namespace) -> int:
+    from actors.monitoring.bill import Bill
+    from actors.monitoring.progress import shown
+    from actors.monitoring.tables import console, outcome_record, outcomes
+    from actors.system import NegotiationSystem
+
+    config, database = _config(options)
+    _store(options)  # there must be a database to recover
+    terminal = console(stderr=options.json)
+    found: list[tuple[Any, ...]] = []
+    with NegotiationSystem.start(config, **_engine(options, database)) as system:
+        with shown(system, terminal):
+            waited_for = [(quote_id, system.wait(quote_id)) for quote_id in system.recover()]
+        for quote_id, negotiations in waited_for:
+            bill = Bill(system.spending(quote_id), config.mistral.prices)
+            found.append((system.quote(quote_id), negotiations, bill))
+    if options.json:
+        _print_json({"quotes": [outcome_record(*each) for each in found]})
+    elif not found:
+        print("Nothing was left over.")
+    else:
+        for quote, negotiations, bill in found:
+            print(quote.id)
+            terminal.print(outcomes(quote, negotiations, bill))
+    return _told_of_parked([one for _, negotiations, _ in found for one in negotiations])
+
+
+def _told_of_parked(negotiations: Sequence[Negotiation]) -> int:
+    """Say on one line for each reason what is parked; the exit code."""
+    from storage.records import is_parked
+
     parked: dict[str, list[str]] = {}
     for negotiation in filter(is_parked, negotiations):
         parked.setdefault(negotiation.last_error or "", []).append(negotiation.supplier_id)
@@ -121,7 +157,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     config, database = _config(options)
     terminal = console(stderr=True)
-    with NegotiationSystem.start(config, **_engine(options, database)) as system:
+    with NegotiationSystem.start(config, recover=True, **_engine(options, database)) as system:
         system.subscribe(hear)
         if terminal.is_terminal:
             system.subscribe(lambda event: print_line(event, terminal))
@@ -256,39 +292,15 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from actors.monitoring.bill import Bill
-    from actors.monitoring.tables import console, outcome_record, outcomes, receipt, transcript
+    from actors.monitoring.lookup import look_up
+    from actors.monitoring.tables import console
 
     store = _store(options)
-    prices = _config(options)[0].mistral.prices
-    if options.id.startswith("i-"):
-        intervention = store.intervention(options.id)
-        if options.json:
-            _print_json(intervention.model_dump(mode="json"))
-        else:
-            console().print(receipt(intervention), soft_wrap=True)
-        return DONE
-    if options.id.startswith("n-"):
-        negotiation = store.negotiation(options.id)
-        messages = store.messages(options.id)
-        if options.json:
-            _print_json([message.model_dump(mode="json") for message in messages])
-        else:
-            quote = store.quote(negotiation.quote_id)
-            receipts = store.interventions(options.id)
-            bill = Bill(store.spending(quote.id), prices)
-            shown = transcript(quote, negotiation, messages, receipts, bill)
-            console().print(shown, soft_wrap=True)
-        return DONE
-    quote = store.quote(options.id)
-    negotiations = store.negotiations(quote.id)
-    bill = Bill(store.spending(quote.id), prices)
+    found = look_up(store, options.id, _config(options)[0].mistral.prices)
     if options.json:
-        _print_json(outcome_record(quote, negotiations, bill))
+        _print_json(found.record)
     else:
-        console().print(outcomes(quote, negotiations, bill))
-        for negotiation in negotiations:
-            print(f"{negotiation.id}  {negotiation.supplier_id}")
+        console().print(found.view, soft_wrap=not options.id.startswith("q-"))
     return DONE
 
 
@@ -355,6 +367,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "intervene": _intervene,
     "list": _list,
     "show": _show,
+    "recover": _recover,
     "serve": _serve,
     "repl": _repl,
 }

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections import deque
 from collections.abc import Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, assert_never
 
@@ -38,10 +36,12 @@ from actors.mailbox import (
     NegotiationEnded,
     NegotiationStill,
     QuoteCancelledOutside,
+    Recover,
+    RecoverNegotiations,
     Ref,
     StartNegotiations,
 )
-from actors.replies import answer, answer_with, first
+from actors.replies import Askers, answer, answer_with, first
 from actors.runtime import ActorFailed, LoopActor, Restart, say
 from actors.saves import (
     CancellationFailed,
@@ -62,7 +62,7 @@ from actors.saves import (
 )
 from actors.supplier_negotiation import SupplierNegotiation
 from storage.interventions import Action, Intervention
-from storage.records import Negotiation, NegotiationId, Quote, QuoteId, SupplierId
+from storage.records import NegotiationId, QuoteId, SupplierId
 from storage.store import Loaded
 
 T = TypeVar("T")
@@ -96,10 +96,8 @@ class Coordinator(LoopActor):
         self._places: dict[str, tuple[QuoteId, NegotiationId, SupplierId]] = {}
         """Where an actor belongs, by its urn."""
         self._moving: dict[QuoteId, set[NegotiationId]] = {}
-        self._starting: dict[QuoteId, list[Future[tuple[Negotiation, ...]]]] = {}
-        self._cancelling: dict[QuoteId, list[Future[Quote]]] = {}
+        self._askers = Askers()
         self._cancelled_quotes: set[QuoteId] = set()
-        self._waiting: dict[QuoteId, list[Future[None]]] = {}
         self._failures: dict[str, deque[float]] = {}
         self._halted: Exception | None = None
 
@@ -114,12 +112,18 @@ class Coordinator(LoopActor):
 
     def on_failure(self, *failure: Any) -> None:
         """Answer whoever waits: what they wait for may have been lost in the failure."""
-        self._answer_all(ParleyError(f"the coordinator failed: {failure[1]}"))
+        self._askers.answer_all_with(ParleyError(f"the coordinator failed: {failure[1]}"))
 
     def on_receive(self, mail: CoordinatorMail) -> None:
         """Handle one piece of mail."""
         match mail:
-            case StartNegotiations() | AwaitStillness() | ContinueNegotiations() | CancelQuote():
+            case (
+                StartNegotiations()
+                | AwaitStillness()
+                | ContinueNegotiations()
+                | RecoverNegotiations()
+                | CancelQuote()
+            ):
                 self._asked(mail)
             case NegotiationEnded():
                 self._ended(mail)
@@ -148,12 +152,16 @@ class Coordinator(LoopActor):
             case StartNegotiations():
                 self._open(mail)
             case AwaitStillness(quote_id=quote_id, reply=reply):
-                self._waiting.setdefault(quote_id, []).append(reply)
+                self._askers.waiting.setdefault(quote_id, []).append(reply)
                 self._tell_if_still(quote_id)
             case ContinueNegotiations():
                 self._continue(mail)
+            case RecoverNegotiations(active=active, reply=reply):
+                for quote_id, negotiation_id in active:
+                    self._call(quote_id, negotiation_id, Recover())
+                answer(reply, None)
             case CancelQuote(quote_id=quote_id, reply=reply):
-                self._cancelling.setdefault(quote_id, []).append(reply)
+                self._askers.cancelling.setdefault(quote_id, []).append(reply)
                 cancel = SaveCancellation(quote_id=quote_id, reply_to=self.actor_ref)
                 self._say(self._colleagues.persistence, cancel)
             case _:
@@ -164,13 +172,13 @@ class Coordinator(LoopActor):
             case NegotiationsOpened():
                 self._spawn_all(receipt)
             case OpeningFailed(quote_id=quote_id, error=error):
-                for reply in first(self._starting, quote_id):
+                for reply in first(self._askers.starting, quote_id):
                     answer_with(reply, error)
                 self._tell_if_still(quote_id)
             case CancellationSaved():
                 self._cancelled(receipt)
             case CancellationFailed(quote_id=quote_id, error=error):
-                for asker in first(self._cancelling, quote_id):
+                for asker in first(self._askers.cancelling, quote_id):
                     answer_with(asker, error)
             case NegotiationLoaded(loaded=loaded):
                 self._spawn(loaded)
@@ -192,13 +200,13 @@ class Coordinator(LoopActor):
         for known in self._known.values():
             if known.actor is not None:
                 known.actor.stop(block=False)
-        self._answer_all(SystemStopped("the system was stopped"))
+        self._askers.answer_all_with(SystemStopped("the system was stopped"))
 
     # Starting
 
     def _open(self, mail: StartNegotiations) -> None:
         # mail to Persistence is answered in order, so the first who asked is answered first
-        self._starting.setdefault(mail.quote.id, []).append(mail.reply)
+        self._askers.starting.setdefault(mail.quote.id, []).append(mail.reply)
         self._say(
             self._colleagues.persistence,
             OpenNegotiations(
@@ -214,7 +222,7 @@ class Coordinator(LoopActor):
             self._note(quote.id, negotiation.id)
         for negotiation in opened.negotiations:
             self._spawn(Loaded(quote, negotiation, ()))
-        for reply in first(self._starting, quote.id):
+        for reply in first(self._askers.starting, quote.id):
             answer(reply, opened.negotiations)
 
     def _note(self, quote_id: QuoteId, negotiation_id: NegotiationId) -> _Known:
@@ -277,7 +285,7 @@ class Coordinator(LoopActor):
 
     def _cancelled(self, mail: CancellationSaved) -> None:
         self._cancel(mail.quote.id, mail.negotiation_ids)
-        for reply in first(self._cancelling, mail.quote.id):
+        for reply in first(self._askers.cancelling, mail.quote.id):
             answer(reply, mail.quote)
 
     def _cancel(self, quote_id: QuoteId, negotiation_ids: Iterable[NegotiationId]) -> None:
@@ -314,10 +322,10 @@ class Coordinator(LoopActor):
         self._tell_if_still(quote_id)
 
     def _tell_if_still(self, quote_id: QuoteId) -> None:
-        if self._moving.get(quote_id) or quote_id in self._starting:
+        if self._moving.get(quote_id) or quote_id in self._askers.starting:
             return
         self._moving.pop(quote_id, None)
-        for reply in self._waiting.pop(quote_id, []):
+        for reply in self._askers.waiting.pop(quote_id, []):
             answer(reply, None)
 
     # Supervising
@@ -368,19 +376,7 @@ class Coordinator(LoopActor):
     def _halt(self, error: Exception) -> None:
         self._halted = error
         self.loop.events.emit(SystemHaltedEvent(error=str(error)))
-        self._answer_all(_halted(error))
-
-    def _answer_all(self, error: ParleyError) -> None:
-        everybody: list[Future[Any]] = [
-            *itertools.chain.from_iterable(self._starting.values()),
-            *itertools.chain.from_iterable(self._cancelling.values()),
-            *itertools.chain.from_iterable(self._waiting.values()),
-        ]
-        self._starting.clear()
-        self._cancelling.clear()
-        self._waiting.clear()
-        for reply in everybody:
-            answer_with(reply, error)
+        self._askers.answer_all_with(_halted(error))
 
     def _say(self, actor: Ref, mail: object) -> None:
         say(actor, mail, self.loop.events)

@@ -186,7 +186,12 @@ class Cancel:
     """Coordinator → negotiation. Its quote is cancelled: end."""
 
 
-Call = Intervene | Continue | Cancel
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recover:
+    """Coordinator → negotiation. Go on from where it stands, parked or not."""
+
+
+Call = Intervene | Continue | Cancel | Recover
 """What a person wants of one negotiation; the Coordinator counts them."""
 
 
@@ -215,6 +220,14 @@ class ContinueNegotiations:
     negotiation_ids: tuple[NegotiationId, ...]
     """Those that may; the ones that move by themselves are passed over."""
     reply: Future[tuple[NegotiationId, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoverNegotiations:
+    """Face → Coordinator. Replied to once each of them is known to move."""
+
+    active: tuple[tuple[QuoteId, NegotiationId], ...]
+    reply: Future[None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +261,9 @@ NegotiationMail = (
     DraftMail | NegotiationReceipt | RefusalsSaved | NegotiationLoaded | LoadFailed | Call | Restart
 )
 
-FaceMail = StartNegotiations | AwaitStillness | ContinueNegotiations | CancelQuote
+FaceMail = (
+    StartNegotiations | AwaitStillness | ContinueNegotiations | RecoverNegotiations | CancelQuote
+)
 """What somebody waits for who is no actor."""
 
 CoordinatorReceipt = (

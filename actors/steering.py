@@ -18,6 +18,7 @@ from actors.mailbox import (
     Continue,
     Intervene,
     NegotiationStill,
+    Recover,
     Ref,
 )
 from actors.mechanism.conversation import Conversation
@@ -82,6 +83,7 @@ class Steered(LoopActor):
         """How many SaveRefusals are not answered; nothing waits for them but stillness."""
         self._rests = False
         """Whether it is parked, or waits to be continued."""
+        self._is_parked = False
         self._continued = False
         """Whether a person has asked for the round that is under way."""
 
@@ -108,7 +110,7 @@ class Steered(LoopActor):
         match call:
             case _ if self._over:
                 # another program wrote it behind the end; what is settled stays as it is
-                late = None if isinstance(call, Cancel) else call.intervention
+                late = call.intervention if isinstance(call, Intervene | Continue) else None
                 self._refuse_all([] if late is None else [late])
             case Intervene(intervention=intervention):
                 self._intervene(intervention)
@@ -122,6 +124,10 @@ class Steered(LoopActor):
                     self._continue()
                 elif not self._busy:
                     self._refuse_continues()
+            case Recover():
+                if self._is_parked and not self._busy:
+                    self._unpark(None)
+                self._tell_if_still()
             case Cancel():
                 self._cancelled = True
                 if not self._busy:
@@ -201,8 +207,10 @@ class Steered(LoopActor):
         self._taken_up = False
         first, *others = self._continues
         self._continues = others
-        row = first.intervention
         self._continued = True
+        self._unpark(first.intervention)
+
+    def _unpark(self, row: Intervention | None) -> None:
         self._save(
             SaveContinuing(
                 negotiation_id=self._negotiation.id,
@@ -250,7 +258,7 @@ class Steered(LoopActor):
 
     def _save(self, mail: Save) -> None:
         self._drafting.drop()
-        self._rests = False
+        self._rests = self._is_parked = False
         self._in_flight, self._judged = mail, None
         self._say(self._colleagues.persistence, mail)
 

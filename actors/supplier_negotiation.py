@@ -25,6 +25,7 @@ from actors.mailbox import (
     NegotiationEnded,
     NegotiationMail,
     NegotiationReceipt,
+    Recover,
     RetryDraft,
 )
 from actors.mechanism.conversation import Conversation
@@ -105,7 +106,7 @@ class SupplierNegotiation(Steered):
                 self._reload()
             case LoadFailed(error=error):
                 self._unreadable(error)
-            case Intervene() | Continue() | Cancel():
+            case Intervene() | Continue() | Cancel() | Recover():
                 self._heard += 1
                 self._called(mail)
             case _ if self._loading:
@@ -283,6 +284,7 @@ class SupplierNegotiation(Steered):
         if self._cancelled:
             self._proceed()
         elif not self._take():
+            self._is_parked = True
             self._rest()
 
     def _refused_by_ledger(self, error: Exception) -> None:
@@ -310,7 +312,7 @@ class SupplierNegotiation(Steered):
 
     def _resume(self, loaded: Loaded) -> None:
         negotiation = loaded.negotiation
-        self._loading = self._rests = False
+        self._loading = self._rests = self._is_parked = False
         self._in_flight, self._refusals = None, 0
         self._conversation = Conversation.restored(
             loaded.quote, negotiation, loaded.messages, loaded.interventions

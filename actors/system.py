@@ -29,6 +29,7 @@ from actors.mailbox import (
     CancelQuote,
     ContinueNegotiations,
     InterventionReceived,
+    RecoverNegotiations,
     StartNegotiations,
 )
 from actors.negotiators.cast import Cast
@@ -108,6 +109,7 @@ class NegotiationSystem(Reading):
         brand: object = None,
         suppliers: object = None,
         log_file: Path | str | None = None,
+        recover: bool = False,
         pace_s: float = 0.0,
     ) -> Self:
         """Start a system.
@@ -119,6 +121,8 @@ class NegotiationSystem(Reading):
                 `next_move(view)`; None takes the config's choice.
             suppliers: Who speaks for the suppliers, likewise, or a mapping from supplier id.
             log_file: Where the JSON lines go; None writes none.
+            recover: Whether to go on with all that was left over from before; without it only what
+                somebody asks for is taken up.
             pace_s: Seconds that offline negotiators take for a message.
 
         Raises:
@@ -136,10 +140,17 @@ class NegotiationSystem(Reading):
             raise ConfigError([f"{log}: {reason}"])
         lock = EngineLock(file)
         try:
-            return cls(chosen, Ledger(file), cast, EventStream(log), lock)
+            system = cls(chosen, Ledger(file), cast, EventStream(log), lock)
         except BaseException:
             lock.close()
             raise
+        try:
+            if recover:
+                system.recover()
+        except BaseException:
+            system.stop()
+            raise
+        return system
 
     def __enter__(self) -> Self:
         return self
@@ -284,6 +295,22 @@ class NegotiationSystem(Reading):
                 )
             )
         )
+
+    def recover(self) -> tuple[QuoteId, ...]:
+        """Go on with every active negotiation from where it stands, those that are parked too.
+
+        One that waits to be continued goes on waiting; interventions that nobody has answered are
+        answered.
+
+        Returns:
+            The quotes of those negotiations, oldest first.
+
+        Raises:
+            SystemHalted: Nothing can be saved any more.
+        """
+        active = self._store.active()
+        self._ask(lambda reply: RecoverNegotiations(active=active, reply=reply))
+        return tuple(dict.fromkeys(quote_id for quote_id, _ in active))
 
     def cancel_quote(self, quote_id: QuoteId) -> Quote:
         """Cancel a quote; its active negotiations end as impasse, `cancelled`.

@@ -74,6 +74,9 @@ SELECT_STATES = (
     "FROM negotiations WHERE id IN (SELECT value FROM json_each(?))"
 )
 SELECT_ACTIVE = "SELECT 1 FROM negotiations WHERE quote_id = ? AND status = 'active' LIMIT 1"
+SELECT_ALL_ACTIVE = (
+    "SELECT quote_id, id FROM negotiations WHERE status = 'active' ORDER BY created_at, rowid"
+)
 SELECT_OFFER = "SELECT terms FROM messages WHERE negotiation_id = ? AND seq = ? AND move = 'offer'"
 SELECT_LAST_ID = "SELECT coalesce(max(id), 0) FROM messages"
 

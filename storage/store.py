@@ -47,6 +47,7 @@ from storage.records import (
 from storage.requests import Requests
 from storage.state import known
 from storage.statements import (
+    SELECT_ALL_ACTIVE,
     SELECT_CHANGED,
     SELECT_QUOTES_OF,
     SELECT_STARTING,
@@ -158,6 +159,12 @@ class Store:
         """What each negotiation of a quote has spent, without those whose models made no call."""
         with self.connection():
             return self._calls.spending(quote_id)
+
+    def active(self) -> tuple[tuple[QuoteId, NegotiationId], ...]:
+        """All negotiations that have not ended, oldest first, with their quotes."""
+        with readable(self.path), self.connection():
+            rows = self._run(SELECT_ALL_ACTIVE).fetchall()
+        return tuple((QuoteId(quote_id), NegotiationId(own_id)) for quote_id, own_id in rows)
 
     def data_version(self) -> int:
         """Another number whenever another connection has committed; for an open connection."""

@@ -456,7 +456,7 @@ def test_another_status_set_by_sql_is_logged_once_and_not_acted_on(
 # Engines that come and go
 
 
-def test_what_came_while_no_engine_ran_is_taken_up_and_loads_only_that_negotiation(
+def test_what_came_while_no_engine_ran_is_taken_up_and_all_that_was_left_goes_on(
     tmp_path: Path,
 ) -> None:
     with serving(tmp_path, *STANDSTILL) as first:
@@ -469,13 +469,12 @@ def test_what_came_while_no_engine_ran_is_taken_up_and_loads_only_that_negotiati
         second.wait_for("negotiation.ended", negotiation_id=guided)
 
         assert settled(tmp_path, receipt["written"]["id"])[0] == "applied"
-        assert not second.events("message.saved", negotiation_id=left)
+        second.wait_for("negotiation.ended", negotiation_id=left)
     assert faults(tmp_path / "parley.db") == []
 
 
-@pytest.mark.parametrize("asked", [["continue"], ["intervene", "--limit", "lead_time_days=50"]])
-def test_a_killed_engine_s_negotiation_goes_on_in_the_next_when_asked_to(
-    tmp_path: Path, asked: list[str]
+def test_a_killed_engine_s_negotiation_goes_on_in_the_next_and_can_be_guided(
+    tmp_path: Path,
 ) -> None:
     with serving(tmp_path, *SLOW, **LONG) as first:
         negotiation_id, *_ = negotiations_of(tmp_path, new_quote(tmp_path))
@@ -484,7 +483,8 @@ def test_a_killed_engine_s_negotiation_goes_on_in_the_next_when_asked_to(
     before = sql(tmp_path, "SELECT * FROM messages ORDER BY id")
 
     with serving(tmp_path, *SLOW) as second:
-        receipt = parley(tmp_path, asked[0], negotiation_id, *asked[1:])
+        limit = ("--limit", "lead_time_days=50")
+        receipt = parley(tmp_path, "intervene", negotiation_id, *limit)
         second.wait_for("negotiation.ended", negotiation_id=negotiation_id)
 
         assert settled(tmp_path, receipt["written"]["id"])[0] == "applied"
