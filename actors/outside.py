@@ -19,10 +19,8 @@ from actors.mailbox import (
     StartNegotiations,
 )
 from actors.runtime import say
-from actors.saves import (
-    SaveRefusals,
-)
-from storage.errors import StorageError
+from actors.saves import CheckDatabase, SaveRefusals
+from storage.errors import DatabaseLost, StorageError
 from storage.interventions import Action, Intervention, InterventionId
 from storage.records import NegotiationId, Quote, QuoteId, QuoteStatus
 from storage.requests import Requests
@@ -73,9 +71,13 @@ class Outside:
             while True:
                 version = seen
                 try:
+                    self._store.check_place()
                     version = self._store.data_version()
                     if version != seen:
                         self._pass_on(self._store.requests())
+                except DatabaseLost:
+                    say(self._persistence, CheckDatabase(), self._events)
+                    return  # nothing can be saved there any more, so nothing is taken up
                 except StorageError:
                     version = None  # locked or gone for now: Persistence says so, we look again
                 except Exception as error:  # noqa: BLE001 - nothing may end this thread unheard

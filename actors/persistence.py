@@ -28,6 +28,7 @@ from actors.saves import (
     CallStartSaved,
     CancellationFailed,
     CancellationSaved,
+    CheckDatabase,
     ContinuingSaved,
     EndingSaved,
     GuidanceSaved,
@@ -138,10 +139,12 @@ class Persistence(pykka.ThreadingActor):
             if self._halted is not None:
                 self._halt(self._halted)
             return
-        group = [mail, *self._waiting()]
+        group = [] if isinstance(mail, CheckDatabase) else [mail, *self._waiting()]
         if self._halted is not None:
             return  # the watcher has told everybody
         try:
+            # a file that was deleted or moved takes all that is written, and nobody finds it again
+            self._ledger.check_place()
             receipts = self._commit(group)
         except BaseException as error:  # noqa: BLE001 - nothing may end this thread unheard
             self._halt(error)

@@ -269,6 +269,11 @@ class WatchPersistence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDatabase:
+    """Outside → Persistence. The file is not where it was: make sure, and halt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PersistenceHalted:
     """Persistence → Coordinator. Nothing can be saved any more."""
 
@@ -290,4 +295,4 @@ Save = (
 )
 """What Persistence does inside a transaction, and answers."""
 
-PersistenceMail = Save | WatchPersistence
+PersistenceMail = Save | WatchPersistence | CheckDatabase

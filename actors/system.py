@@ -41,7 +41,7 @@ from actors.reading import Reading
 from actors.reception import receive
 from actors.runtime import LoopThread
 from storage.database import why_not_writable
-from storage.errors import NegotiationNotActive
+from storage.errors import DatabaseUnavailable, NegotiationNotActive
 from storage.interventions import Intervention
 from storage.ledger import Ledger
 from storage.lock import EngineLock
@@ -58,6 +58,8 @@ from storage.store import utc_now
 T = TypeVar("T")
 STOP_TIMEOUT_S = 10.0
 """The longest wait for an actor to finish what it does when the system stops."""
+GRACE_S = 5.0
+"""How long a disk that takes nothing is waited for when the system stops."""
 
 
 class NegotiationSystem(Reading):
@@ -338,7 +340,8 @@ class NegotiationSystem(Reading):
             SystemHalted: Nothing can be saved any more, so nobody may speak.
             SystemStopped: The system was stopped meanwhile.
         """
-        self._store.quote(quote_id)
+        with suppress(DatabaseUnavailable):  # whether that passes is for Persistence to say
+            self._store.quote(quote_id)
         self._ask(lambda reply: AwaitStillness(quote_id=quote_id, reply=reply), timeout_s)
         return self.negotiations(quote_id)
 
@@ -356,15 +359,25 @@ class NegotiationSystem(Reading):
             return
         self._stopped = True
         self._outside.stop()
-        self._giving_up.set()
-        for actor in (self._coordinator, self._brand, self._supplier, self._persistence):
+        for actor in (self._coordinator, self._brand, self._supplier):
             with suppress(pykka.Timeout):  # held by a negotiator; the others must stop all the same
                 actor.stop(timeout=STOP_TIMEOUT_S)
+        self._stop_saving()
         self._loop.stop(self._cast.close())
         self._events.emit(SystemStoppedEvent())
         self._events.close()
         if not self._persistence.is_alive():  # what may still write must not have company
             self._lock.close()
+
+    def _stop_saving(self) -> None:
+        """Let what was sent to Persistence be saved, as long as the disk takes it in time."""
+        for grace_s in (GRACE_S, STOP_TIMEOUT_S):
+            try:
+                self._persistence.stop(timeout=grace_s)
+            except pykka.Timeout:
+                self._giving_up.set()  # locked or full: what has no receipt was heard by nobody
+            else:
+                return
 
     def _starting(self, quote: Quote, reply: Future[tuple[Negotiation, ...]]) -> StartNegotiations:
         """The mail that starts a quote, or QuoteError."""

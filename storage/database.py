@@ -27,7 +27,10 @@ def open_to_write(path: Path) -> SqliteDatabase:
     """
     if reason := why_not_writable(path):
         raise DatabaseUnusable(f"{path}: {reason}")
-    database = SqliteDatabase(str(path), pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S)
+    # absolute, because the host program may change its working folder; and a file that was deleted
+    # must not be made anew, empty, by whoever reads next
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    database = SqliteDatabase(uri, uri=True, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S)
     with _explained(path):
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -13,6 +13,7 @@ StorageError
 ├── EngineRunning          another engine runs on the database
 ├── DatabaseUnavailable    locked, full or gone for now: it may pass
 └── DatabaseUnusable       the file is not ours, newer than us, or can't be read
+    └── DatabaseLost       it is gone, or another one stands in its place
 """
 
 from __future__ import annotations
@@ -111,3 +112,7 @@ class DatabaseUnavailable(StorageError):
 
 class DatabaseUnusable(StorageError):
     """The file can't be used as our database; it was left as it is."""
+
+
+class DatabaseLost(DatabaseUnusable):
+    """The file was deleted, moved or replaced while it was in use."""

@@ -22,6 +22,7 @@ from storage.calls import Call, Calls, Spending
 from storage.database import open_to_read, open_to_write, readable
 from storage.errors import (
     DamagedRow,
+    DatabaseLost,
     DatabaseUnavailable,
     NegotiationNotActive,
     QuoteEnded,
@@ -91,10 +92,23 @@ class Store:
         self.path = path
         self._clock = clock
         self._database = open_to_read(path) if read_only else open_to_write(path)
+        self._file = path.absolute()  # the host program may change its working folder
+        self._place = _place_of(self._file)
         self._receipts = Receipts(self._database)
         self._calls = Calls(self._database)
         # SQLite looks for the end of another's transaction at growing intervals; a lock just waits
         self._writing = threading.RLock()
+
+    def check_place(self) -> None:
+        """Make sure that the file is still the one that was opened: what it was may be gone.
+
+        Raises:
+            DatabaseLost: It is gone, or another one stands in its place.
+        """
+        place = _place_of(self._file)
+        if place != self._place:
+            what = "is gone" if place is None else "was replaced by another file"
+            raise DatabaseLost(f"{self.path}: {what} while it was in use: put it back")
 
     # Reading
 
@@ -328,6 +342,15 @@ class Store:
             (QuoteRow.id == quote_id) & (QuoteRow.status != QuoteStatus.CANCELLED.value)
         )
         return bool(query.bind(self._database).execute())
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """The file that stands there, as the operating system tells files apart."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 @contextmanager

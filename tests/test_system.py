@@ -394,6 +394,7 @@ def test_who_may_still_write_keeps_the_lock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("actors.system.STOP_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("actors.system.GRACE_S", 0.05)
     writing, release = threading.Event(), threading.Event()
     system = start(tmp_path)
     append_all = system._store.append_all
