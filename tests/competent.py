@@ -32,7 +32,7 @@ class ModelRequest:
     number: int
     """From 0, as they arrive."""
     at: float
-    """By `time.monotonic`, in seconds."""
+    """By the server's clock, in seconds."""
     system: str
     user: str
     body: Mapping[str, Any] = field(repr=False)

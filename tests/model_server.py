@@ -176,6 +176,7 @@ class ModelServer:
         retry_after: str | None = "1",
         slow_s: float = 1.0,
         port: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Not started yet.
 
@@ -188,6 +189,7 @@ class ModelServer:
             retry_after: The header of the faults 429 and 503; None leaves it out.
             slow_s: Seconds that a slow body takes.
             port: 0 finds a free one.
+            clock: Tells when calls arrive, in seconds; the rate is counted by it.
         """
         self.answer, self.fault = answer, fault
         self.delay_s, self.slow_s = delay_s, slow_s
@@ -198,6 +200,7 @@ class ModelServer:
         self.most_at_once = 0
         """The most calls that were open at the same time."""
         self._port, self._open = port, 0
+        self._clock = clock
         self._requests: list[ModelRequest] = []
         self._let_through: deque[float] = deque()
         self._mistake: Exception | None = None
@@ -266,7 +269,7 @@ class ModelServer:
 
     async def _respond(self, http: web.Request) -> web.StreamResponse:
         """Judge a call as the API does: its key, its rate, its body; then let its fault happen."""
-        at, raw = time.monotonic(), await http.read()
+        at, raw = self._clock(), await http.read()
         mistakes: list[Any] = []
         try:
             request = self._read(at, raw, http)
@@ -274,7 +277,7 @@ class ModelServer:
             mistakes = error.errors(include_url=False, include_context=False, include_input=False)
         if self.check_key is not None and _key(http) != self.check_key:
             return _refusal(401, "Unauthorized")
-        if not self._lets_through(time.monotonic()):
+        if not self._lets_through(at):
             return _refusal(429, "Requests rate limit exceeded", retry_after="1")
         if mistakes:
             detail = [{**each, "loc": ["body", *each["loc"]]} for each in mistakes]
