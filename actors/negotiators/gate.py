@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 NEWS_S = 10.0
@@ -62,6 +62,11 @@ class Gate:
         self._longest_pause_s = longest_pause_s
         self._interval_s = self._least_interval_s
         self._next_at = 0.0
+        """When the interval since the last start is over."""
+        self._tokens_at = 0.0
+        """When the tokens that were reserved are there again."""
+        self._sooner = asyncio.Event()
+        """Set when tokens were given back."""
         self._paused_until = 0.0
         self._changed_at = 0.0
         """When the interval was last changed."""
@@ -79,10 +84,8 @@ class Gate:
         """
         asked_at = _now()
         with _told(news, news_s):
-            await self._places.acquire()
+            await self._enter(tokens)
         try:
-            with _told(news, news_s):
-                await self._pass(tokens)
             at = _now()
             if at - asked_at > news_s / 10:
                 news()
@@ -106,7 +109,8 @@ class Gate:
         now = _now()
         self._answered_at.append(now)
         if used is not None:
-            self._next_at -= max(0, reserved - used) * self._token_s
+            self._tokens_at -= max(0, reserved - used) * self._token_s
+            self._sooner.set()
         if self._interval_s > self._least_interval_s and now - self._changed_at > FASTER_AFTER_S:
             faster_s = self._interval_s * FASTER
             self._interval_s = max(
@@ -119,11 +123,28 @@ class Gate:
         recent = sum(now - at < 1 for at in self._answered_at)
         return min(1 / recent, FIRST_INTERVAL_S) if recent else FIRST_INTERVAL_S
 
+    async def _enter(self, tokens: int) -> None:
+        await self._places.acquire()
+        try:
+            await self._pass(tokens)
+        except BaseException:
+            self._places.release()
+            raise
+
     async def _pass(self, tokens: int) -> None:
         async with self._turnstile:  # first come, first served; only the first looks at the clock
-            while (wait_s := max(self._next_at, self._paused_until) - _now()) > 0:  # noqa: ASYNC110
-                await asyncio.sleep(wait_s)
-            self._next_at = _now() + max(self._interval_s, tokens * self._token_s)
+            while (wait_s := self._opens_at - _now()) > 0:
+                self._sooner.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s):
+                        await self._sooner.wait()
+            now = _now()
+            self._next_at = now + self._interval_s
+            self._tokens_at = now + tokens * self._token_s
+
+    @property
+    def _opens_at(self) -> float:
+        return max(self._next_at, self._tokens_at, self._paused_until)
 
 
 def _now() -> float:
