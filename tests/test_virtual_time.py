@@ -14,7 +14,7 @@ def test_hours_pass_at_once_and_exactly() -> None:
         return elapsed_s()
 
     async def main() -> list[float]:
-        return await asyncio.gather(nap(7_200), nap(0.25), nap(0))
+        return list(await asyncio.gather(nap(7_200), nap(0.25), nap(0)))
 
     assert in_virtual_time(main()) == pytest.approx([7_200, 0.25, 0], abs=1e-6)
 

@@ -1,4 +1,4 @@
-"""A loop whose clock jumps to the next timer, so that minutes pass in no time and figures are exact."""
+"""A loop whose clock jumps to the next timer: minutes pass in no time, and figures are exact."""
 
 from __future__ import annotations
 
