@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from actors.config import Config, load_config
 from actors.mechanism.conversation import Conversation
 from actors.opening import open_negotiations
 from actors.quote_request import new_quote, read_quote_request
+from storage.calls import CallEnd, CallStart, Outcome
 from storage.interventions import Intervention
 from storage.records import (
     Entry,
@@ -24,6 +25,7 @@ from storage.records import (
     Supplier,
     Terms,
 )
+from storage.terms.kind import Side
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
@@ -161,6 +163,30 @@ def make_intervention(negotiation_id: str = "n-1", number: int = 1, **content: A
         **(content or {"text": "Push on lead time."}),
     }
     return Intervention.model_validate(fields)
+
+
+def make_call(negotiation: Negotiation, number: int = 1, **changes: Any) -> CallStart:
+    """The start of a call of a model; later ones have higher numbers."""
+    fields = {
+        "id": f"c-{number:016x}",
+        "quote_id": negotiation.quote_id,
+        "negotiation_id": negotiation.id,
+        "draft_id": f"{negotiation.id}/1",
+        "side": Side.BRAND,
+        "attempt": 1,
+        "model": "small",
+        "prompt_version": "1",
+        "may_cost_tokens": 100,
+        "queued_s": 0.25,
+        "created_at": NOON + timedelta(seconds=number),
+    }
+    return CallStart.model_validate(fields | changes)
+
+
+def make_end(call_id: str, **changes: Any) -> CallEnd:
+    """The end of a call that was answered, by default."""
+    fields = {"id": call_id, "outcome": Outcome.ANSWERED, "latency_s": 1.5}
+    return CallEnd.model_validate(fields | changes)
 
 
 def guided(conversation: Conversation, number: int = 1, **content: Any) -> Conversation:

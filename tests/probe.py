@@ -43,6 +43,13 @@ class Probe:
             self.ref.ask(None, timeout=PATIENCE_S)
         return self._mail.empty()
 
+    def all(self) -> list[Any]:
+        """All that has come, once all that was sent before has been handled."""
+        mail = []
+        while not self.is_silent:
+            mail.append(self._mail.get())
+        return mail
+
 
 class _Keeper(LoopActor):
     def __init__(self, mail: queue.SimpleQueue[Any]) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 import pykka
 import pytest
 from conftest import Heard
-from factories import make_config, make_conversation
+from factories import make_call, make_config, make_conversation, make_end
 from probe import PATIENCE_S, Probe
 
 from actors.agents import THREADS, BrandAgent, SupplierAgent
 from actors.errors import NegotiatorError
 from actors.mailbox import (
+    BudgetSpent,
     CancelDraft,
     DraftFailed,
     DraftId,
@@ -27,7 +28,13 @@ from actors.mailbox import (
 from actors.mechanism.moves import Draft
 from actors.mechanism.views import view_for
 from actors.negotiators.cast import Cast
+from actors.negotiators.errand import Errand
+from actors.negotiators.model import ModelFailed
+from actors.negotiators.negotiator import Speaker
 from actors.runtime import LoopThread
+from actors.saves import CallEndSaved, CallNotStarted, CallStartSaved, SaveCallEnd, SaveCallStart
+from storage.calls import CallStart, Outcome
+from storage.errors import BudgetReached, RowRefused
 from storage.records import Budget, Move, NegotiationId, Origin, QuoteId
 from storage.terms.kind import Side
 
@@ -317,3 +324,175 @@ def test_stopping_an_agent_cancels_its_drafts(loop: LoopThread, start: Start) ->
     agent.stop(timeout=PATIENCE_S)
 
     assert cancelled.wait(PATIENCE_S)
+
+
+# With a model behind it
+
+
+class Calling:
+    """A negotiator with a model behind it, which does what the test says."""
+
+    def __init__(self, play: Callable[[Any, Errand], Awaitable[Any]]) -> None:
+        self._play = play
+
+    async def next_move(self, view: Any, errand: Errand) -> Any:
+        return await self._play(view, errand)
+
+
+class CastOfOne(Cast):
+    """Has one speaker, whoever is asked for."""
+
+    def __init__(self, caller: Calling) -> None:
+        super().__init__(make_config())
+        self._one = Speaker.calling("mistral", caller, Origin.MISTRAL, "tactics")
+
+    def speaker(self, *_: Any) -> Speaker:
+        return self._one
+
+
+class Desk:
+    """An agent whose negotiators have a model, with a probe in Persistence's place."""
+
+    def __init__(self, loop: LoopThread, play: Callable[[Any, Errand], Awaitable[Any]]) -> None:
+        self.persistence, self.negotiation = Probe(loop), Probe(loop)
+        cast = CastOfOne(Calling(play))
+        self.agent = BrandAgent.start(cast, self.persistence.ref, loop=loop)
+
+    def asks(self, number: int = 1, **more: Any) -> DraftMove:
+        request = ask(self.negotiation, number, negotiator="mistral", **more)
+        self.agent.tell(request)
+        return request
+
+
+def a_call(errand: Errand, number: int = 1) -> CallStart:
+    ids = {"draft_id": errand.draft_id, "side": errand.side}
+    return make_call(make_conversation().negotiation, number, **ids)
+
+
+def test_who_has_a_model_gets_the_view_and_an_errand_for_it(loop: LoopThread) -> None:
+    given: list[tuple[Any, Errand]] = []
+
+    async def play(view: Any, errand: Errand) -> Draft:
+        given.append((view, errand))
+        return TALK
+
+    desk = Desk(loop, play)
+    budget = Budget(calls=3, quote_tokens=9)
+    request = desk.asks(7, timeout_s=12.5, budget=budget)
+
+    drafted = desk.negotiation.next(MoveDrafted)
+    assert (drafted.draft_id, drafted.proposal) == ("d-7", TALK)
+    assert (drafted.origin, drafted.fallback) == (Origin.MISTRAL, "tactics")
+    ((view, errand),) = given
+    assert view is request.view
+    assert (errand.quote_id, errand.negotiation_id, errand.draft_id) == ("q-1", "n-1", "d-7")
+    assert (errand.side, errand.timeout_s, errand.budget) == (Side.BRAND, 12.5, budget)
+
+
+def test_its_news_are_word_that_the_draft_queues(loop: LoopThread) -> None:
+    async def play(_: Any, errand: Errand) -> Draft:
+        errand.news()
+        return TALK
+
+    desk = Desk(loop, play)
+    desk.asks(7)
+
+    assert desk.negotiation.next(DraftQueued).draft_id == "d-7"
+    desk.negotiation.next(MoveDrafted)
+
+
+def test_its_calls_are_noted_by_persistence_and_the_receipts_are_handed_over(
+    loop: LoopThread,
+) -> None:
+    async def play(_: Any, errand: Errand) -> Draft:
+        call = a_call(errand)
+        await errand.book.start(call, errand.budget)
+        errand.book.end(call, make_end(call.id))
+        return TALK
+
+    desk = Desk(loop, play)
+    desk.asks(7, budget=Budget(calls=3))
+
+    start = desk.persistence.next(SaveCallStart)
+    assert (start.call.draft_id, start.budget) == ("d-7", Budget(calls=3))
+    assert desk.negotiation.is_silent
+    desk.agent.tell(CallStartSaved(call_id=start.call.id))
+    end = desk.persistence.next(SaveCallEnd)
+    assert end.end.id == start.call.id
+    desk.agent.tell(CallEndSaved())
+    desk.negotiation.next(MoveDrafted)
+
+
+def test_a_reached_budget_is_told_as_such_and_is_no_failure(loop: LoopThread) -> None:
+    async def play(_: Any, errand: Errand) -> Draft:
+        await errand.book.start(a_call(errand), errand.budget)
+        return TALK
+
+    desk = Desk(loop, play)
+    desk.asks(7)
+    call = desk.persistence.next(SaveCallStart).call
+
+    error = BudgetReached("n-1", "3 calls")
+    desk.agent.tell(CallNotStarted(call_id=call.id, error=error))
+
+    assert desk.negotiation.next(BudgetSpent).draft_id == "d-7"
+    assert desk.negotiation.is_silent
+
+
+@pytest.mark.parametrize(
+    ("error", "text", "retryable"),
+    [
+        (ModelFailed("no answer (attempt 5)"), "ModelFailed: no answer (attempt 5)", False),
+        (RowRefused("no such negotiation"), "RowRefused: no such negotiation", True),
+    ],
+)
+def test_a_model_that_could_not_be_asked_is_a_failure(
+    loop: LoopThread, error: Exception, text: str, retryable: bool
+) -> None:
+    async def play(*_: Any) -> None:
+        raise error
+
+    desk = Desk(loop, play)
+    desk.asks()
+
+    failed = desk.negotiation.next(DraftFailed)
+    assert (failed.error, failed.retryable) == (text, retryable)
+
+
+def test_it_keeps_its_time_by_itself_since_queueing_does_not_count(loop: LoopThread) -> None:
+    async def play(_: Any, errand: Errand) -> Draft:
+        await asyncio.sleep(10 * errand.timeout_s)
+        return TALK
+
+    desk = Desk(loop, play)
+    desk.asks(timeout_s=0.002)
+
+    assert desk.negotiation.next(MoveDrafted).proposal == TALK
+
+
+def test_a_cancelled_draft_cancels_the_call_that_waits_for_its_receipt(loop: LoopThread) -> None:
+    async def play(_: Any, errand: Errand) -> Draft:
+        await errand.book.start(a_call(errand), errand.budget)
+        return TALK
+
+    desk = Desk(loop, play)
+    desk.asks(1)
+    call = desk.persistence.next(SaveCallStart).call
+    desk.agent.tell(CancelDraft(draft_id=DraftId("d-1")))
+
+    end = desk.persistence.next(SaveCallEnd).end
+    assert (end.id, end.outcome, end.prompt_tokens) == (call.id, Outcome.CANCELLED, 0)
+    desk.agent.tell(CallStartSaved(call_id=call.id))
+    assert desk.negotiation.is_silent
+
+
+def test_a_negotiator_without_a_model_gets_no_errand_and_makes_no_calls(
+    loop: LoopThread,
+) -> None:
+    persistence, negotiation = Probe(loop), Probe(loop)
+    agent = BrandAgent.start(Cast(make_config()), persistence.ref, loop=loop)
+
+    agent.tell(ask(negotiation, negotiator="tactics"))
+
+    negotiation.next(MoveDrafted)
+    assert persistence.is_silent

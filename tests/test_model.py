@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -315,7 +316,7 @@ def test_the_pause_between_attempts_doubles_is_spread_and_has_an_end() -> None:
             asking = Asking(fails(), attempts=8, retry_pause_s=0.5, longest_pause_s=6)
             await failure(asking, 3_600)
             began = asking.client.began
-            for place, pause_s in enumerate(b - a for a, b in zip(began, began[1:], strict=False)):
+            for place, pause_s in enumerate(b - a for a, b in itertools.pairwise(began)):
                 pauses[place].append(pause_s)
 
         for longest_s, taken in zip([0.5, 1, 2, 4, 6, 6, 6], pauses, strict=True):

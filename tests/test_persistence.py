@@ -14,7 +14,9 @@ import pykka
 import pytest
 from conftest import Heard
 from factories import (
+    make_call,
     make_config,
+    make_end,
     make_entry,
     make_intervention,
     make_negotiations,
@@ -30,6 +32,9 @@ from actors.mechanism.ruling import Refused
 from actors.persistence import SMALLEST_GROUP, Persistence
 from actors.runtime import LoopThread
 from actors.saves import (
+    CallEndSaved,
+    CallNotStarted,
+    CallStartSaved,
     CancellationFailed,
     CancellationSaved,
     ContinuingSaved,
@@ -44,6 +49,8 @@ from actors.saves import (
     ParkingSaved,
     PersistenceHalted,
     RefusalsSaved,
+    SaveCallEnd,
+    SaveCallStart,
     SaveCancellation,
     SaveContinuing,
     SaveEnding,
@@ -54,16 +61,29 @@ from actors.saves import (
     SaveRefusals,
     WatchPersistence,
 )
+from storage.calls import CallStart, Outcome
 from storage.errors import (
+    BudgetReached,
     NegotiationNotActive,
     QuoteEnded,
     QuoteNotPending,
+    RowRefused,
     SequenceConflict,
     UnknownRecord,
 )
 from storage.interventions import InterventionId
 from storage.ledger import Ledger
-from storage.records import Ending, Move, Negotiation, NegotiationStatus, Quote, Reason, Sender
+from storage.records import (
+    Budget,
+    Ending,
+    Move,
+    Negotiation,
+    NegotiationId,
+    NegotiationStatus,
+    Quote,
+    Reason,
+    Sender,
+)
 from storage.store import Store
 
 CONFIG = make_config()
@@ -533,3 +553,86 @@ def test_limits_are_checked_before_the_commit_of_a_group_for_each_of_it(
     assert isinstance(probes[beyond].next(SaveFailed).error, Refused)
     assert probes[1 - beyond].next(MessageSaved).message.terms == make_terms("8.00")
     assert len(store.messages(two[beyond][1].id)) == 1
+
+
+# Calls of models
+
+
+def start_call(
+    opened: tuple[Quote, Negotiation], number: int, to: Probe, *, calls: int | None = None
+) -> SaveCallStart:
+    call = make_call(opened[1], number)
+    return SaveCallStart(call=call, budget=Budget(calls=calls), reply_to=to.ref)
+
+
+def end_call(call: CallStart, to: Probe) -> SaveCallEnd:
+    end = make_end(call.id, prompt_tokens=80, completion_tokens=9)
+    return SaveCallEnd(end=end, reply_to=to.ref)
+
+
+def test_a_call_may_start_once_that_is_on_disk_and_nobody_waits_for_its_end(
+    store: Store,
+    persistence: pykka.ActorRef[Any],
+    opened: tuple[Quote, Negotiation],
+    loop: LoopThread,
+) -> None:
+    probe = Probe(loop)
+    start = start_call(opened, 1, probe)
+
+    persistence.tell(start)
+    assert probe.next(CallStartSaved).call_id == start.call.id
+    (under_way,) = store.calls(opened[1].id)
+    persistence.tell(end_call(start.call, probe))
+    probe.next(CallEndSaved)
+
+    (ended,) = store.calls(opened[1].id)
+    assert (under_way.outcome, ended.outcome) == (None, Outcome.ANSWERED)
+    assert ended.prompt_tokens == 80
+
+
+def test_a_call_beyond_its_budget_or_for_nothing_is_undone_alone(
+    store: Store,
+    persistence: pykka.ActorRef[Any],
+    opened: tuple[Quote, Negotiation],
+    loop: LoopThread,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    probe = Probe(loop)
+    missing = opened[1].model_copy(update={"id": NegotiationId("missing")})
+    saves: list[Any] = [
+        save_message(opened, probe, seq=1),
+        start_call(opened, 1, probe, calls=1),
+        start_call(opened, 2, probe, calls=1),
+        start_call((opened[0], missing), 3, probe),
+        save_message(opened, probe, seq=2),
+        end_call(make_call(opened[1], 1), probe),
+    ]
+    transactions = _counted(store, monkeypatch)
+    with _locked(store):
+        for save in saves:
+            persistence.tell(save)
+
+    assert probe.next(MessageSaved).message.seq == 1
+    assert probe.next(CallStartSaved).call_id == saves[1].call.id
+    beyond, unknown = probe.next(CallNotStarted), probe.next(CallNotStarted)
+    assert (beyond.call_id, type(beyond.error)) == (saves[2].call.id, BudgetReached)
+    assert (unknown.call_id, type(unknown.error)) == (saves[3].call.id, RowRefused)
+    assert probe.next(MessageSaved).message.seq == 2
+    probe.next(CallEndSaved)
+    assert [call.outcome for call in store.calls(opened[1].id)] == [Outcome.ANSWERED]
+    assert [message.seq for message in store.messages(opened[1].id)] == [1, 2]
+    assert len(transactions) <= 2
+
+
+def test_the_end_of_a_call_that_was_never_noted_is_answered_all_the_same(
+    store: Store,
+    persistence: pykka.ActorRef[Any],
+    opened: tuple[Quote, Negotiation],
+    loop: LoopThread,
+) -> None:
+    probe = Probe(loop)
+
+    persistence.tell(end_call(make_call(opened[1], 1), probe))
+
+    probe.next(CallEndSaved)
+    assert store.calls(opened[1].id) == []

@@ -23,6 +23,7 @@ from scene import COUNTER, OFFER, TALK, WALK, Scene, Stage, staged
 
 from actors.drafting import Colleagues
 from actors.mailbox import (
+    BudgetSpent,
     CancelDraft,
     Continue,
     DraftFailed,
@@ -57,7 +58,7 @@ from actors.saves import (
 )
 from actors.supplier_negotiation import RELOADS, SupplierNegotiation
 from storage.errors import SequenceConflict, UnknownRecord
-from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
+from storage.records import Budget, Message, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.store import Loaded
 
 
@@ -523,3 +524,97 @@ def test_the_continue_for_which_it_was_loaded_is_granted_and_the_next_refused(
     actor.tell(Continue(intervention=second))
 
     assert probes[2].next(SaveRefusals).refused == ((second.id, "it moves by itself"),)
+
+
+# Models
+
+
+def spends(scene: Scene, agent: Probe) -> DraftMove:
+    """Have an agent say that the budget allows no further call."""
+    request = agent.until(DraftMove)
+    scene.actor.tell(BudgetSpent(draft_id=request.draft_id))
+    return request
+
+
+@pytest.mark.parametrize("messages", [0, 1, 2])
+def test_when_the_budget_is_spent_it_ends_without_a_further_message(
+    scene: Scene, messages: int
+) -> None:
+    agents = [scene.brand, scene.supplier, scene.brand]
+    for agent, draft in zip(agents[:messages], (OFFER, COUNTER), strict=False):
+        scene.says(agent, draft)
+
+    request = spends(scene, agents[messages])
+
+    save = scene.ends()
+    assert (save.ending.status, save.ending.reason) == (NegotiationStatus.IMPASSE, Reason.BUDGET)
+    assert save.ending.agreed_terms is None
+    assert agents[messages].next(CancelDraft).draft_id == request.draft_id
+    scene.coordinator.next(NegotiationEnded)
+    assert scene.persistence.is_silent
+    assert scene.actor.actor_stopped.wait(10)
+
+
+def test_a_spent_budget_is_not_retried_and_no_fallback_decides(stage: Stage) -> None:
+    scene = stage(draft_retries=20)
+    scene.drafts(scene.brand, "nonsense", fallback="tactics")
+
+    spends(scene, scene.brand)
+
+    assert scene.persistence.next(SaveEnding).ending.reason is Reason.BUDGET
+    assert not any(isinstance(mail, DraftMove) for mail in scene.brand.all())
+
+
+def test_with_guidance_waiting_the_brand_is_asked_before_it_ends_for_its_budget(
+    scene: Scene,
+) -> None:
+    scene.says(scene.brand, OFFER)
+    request = scene.supplier.next(DraftMove)
+    one = scene.intervenes()  # plain text waits for the supplier's answer
+
+    scene.actor.tell(BudgetSpent(draft_id=request.draft_id))
+
+    assert scene.guides().taken == (one,)
+    asked = scene.brand.until(DraftMove)
+    assert isinstance(asked.view, BrandView)
+    assert asked.view.messages[-1].content == one.wording
+    scene.actor.tell(BudgetSpent(draft_id=asked.draft_id))
+    assert scene.ends().ending.reason is Reason.BUDGET
+
+
+def test_word_of_a_spent_budget_for_another_draft_is_dropped(scene: Scene, heard: Heard) -> None:
+    request = scene.brand.next(DraftMove)
+
+    scene.actor.tell(BudgetSpent(draft_id=DraftId("old")))
+
+    assert scene.persistence.is_silent
+    assert [event.facts()["draft_id"] for event in heard.of("draft.stale")] == ["old"]
+    scene.actor.tell(
+        MoveDrafted(draft_id=request.draft_id, proposal=OFFER, origin=Origin.SCRIPT, fallback=None)
+    )
+    assert scene.saves().content == OFFER.text
+    scene.actor.tell(BudgetSpent(draft_id=request.draft_id))
+    assert scene.persistence.is_silent
+
+
+def test_where_the_rules_say_so_it_is_parked_where_tactics_would_have_gone_on(
+    stage: Stage, heard: Heard
+) -> None:
+    scene = stage(fallback="park")
+    for _ in range(2):
+        scene.drafts(scene.brand, "nonsense", fallback="tactics", origin=Origin.MISTRAL)
+
+    assert scene.parks() == "the brand's draft was refused twice: unreadable"
+    scene.coordinator.next(NegotiationStill)
+    assert [event.facts().get("fallback") for event in heard.of("draft.refused")] == [None] * 2
+    assert not any(isinstance(mail, DraftMove) for mail in scene.brand.all())
+
+
+def test_an_agent_is_told_the_budget_and_on_whose_account_its_calls_go(stage: Stage) -> None:
+    scene = stage(budget={"calls": 7, "quote_tokens": 9})
+
+    request = scene.brand.next(DraftMove)
+
+    negotiation = scene.loaded.negotiation
+    assert (request.quote_id, request.negotiation_id) == (negotiation.quote_id, negotiation.id)
+    assert request.budget == Budget(calls=7, quote_tokens=9)
