@@ -94,6 +94,7 @@ class MistralClient:
             async_client=self._http,
             retry_config=None,
             timeout_ms=round(settings.attempt_timeout_s * 1000),
+            debug_logger=_Silent(),
         )
         self._formats: dict[int, models.ResponseFormat] = {}
 
@@ -136,6 +137,13 @@ class MistralClient:
             )
             self._formats[id(schema)] = built
         return built
+
+
+class _Silent:
+    """Keeps MISTRAL_DEBUG from printing prompts, and from setting up the host program's logging."""
+
+    def debug(self, *_: Any, **__: Any) -> None:
+        """Say nothing."""
 
 
 def translated(error: Exception) -> CallFailed:
@@ -188,7 +196,7 @@ def _retry_after_s(header: str | None) -> float | None:
     except ValueError:
         try:
             seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             return None
     return max(0.0, seconds) if seconds == seconds else None
 
