@@ -295,6 +295,20 @@ def test_calls_of_one_burst_slow_it_down_once() -> None:
     in_virtual_time(main())
 
 
+def test_one_that_began_before_calls_came_faster_slows_them_all_the_same() -> None:
+    async def main() -> None:
+        callers = Callers(Gate(100))
+        await throttle(callers.gate)
+        turn = await a_turn(callers.gate)
+        await goes_well(callers.gate)
+        callers.gate.throttled(turn, 0.0)
+
+        slower_s = FIRST_INTERVAL_S * FASTER * SLOWER
+        assert await callers.interval_s() == pytest.approx(slower_s)
+
+    in_virtual_time(main())
+
+
 def test_late_calls_of_a_burst_still_prolong_the_pause() -> None:
     async def main() -> None:
         gate = Gate(100)

@@ -449,6 +449,15 @@ def test_nor_does_a_pause_that_the_server_asks_for() -> None:
     in_virtual_time(main())
 
 
+def test_nor_does_the_disk_on_which_calls_are_noted() -> None:
+    async def main() -> None:
+        asking = Asking(fails(after_s=1), answers(after_s=1), book=Book(takes_s=50))
+
+        assert await asking.asks(4) == "Hello."
+
+    in_virtual_time(main())
+
+
 @pytest.mark.parametrize(("timeout_s", "news"), [(60.0, [10, 20, 25]), (8.0, [8, 16, 24, 25])])
 def test_while_it_waits_for_its_turn_there_are_news(timeout_s: float, news: list[float]) -> None:
     async def main() -> None:
@@ -574,7 +583,7 @@ def test_requests_are_made_at_the_rate_that_is_set() -> None:
 def test_prompts_and_answers_are_logged_where_that_is_asked_for(tmp_path: Path) -> None:
     async def main() -> None:
         asking = Asking(fails(), answers(ODD), answers())
-        log = PromptLog(PromptLog.beside(tmp_path / "parley.db"))
+        log = OnceClosed(PromptLog.beside(tmp_path / "parley.db"))
         asking.model = Model(asking.client, asking.settings, log)
         await asking.asks()
         await asking.asks()
@@ -587,8 +596,19 @@ def test_prompts_and_answers_are_logged_where_that_is_asked_for(tmp_path: Path) 
         assert [line["call_id"] for line in logged] == calls[1:]
         assert (logged[0]["system"], logged[0]["user"]) == (PROMPT.system, PROMPT.user)
         assert asking.client.is_closed
+        assert log.is_closed
 
     in_virtual_time(main())
+
+
+class OnceClosed(PromptLog):
+    """Remembers that it was closed."""
+
+    is_closed = False
+
+    def close(self) -> None:
+        super().close()
+        self.is_closed = True
 
 
 def test_without_a_log_it_closes_its_client_all_the_same() -> None:

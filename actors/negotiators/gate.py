@@ -70,6 +70,8 @@ class Gate:
         self._paused_until = 0.0
         self._changed_at = 0.0
         """When the interval was last changed."""
+        self._slowed_at = 0.0
+        """When it was last made longer."""
         self._answered_at: deque[float] = deque(maxlen=LAST_ANSWERS)
 
     @asynccontextmanager
@@ -98,11 +100,11 @@ class Gate:
         now = _now()
         pause_s = DEFAULT_PAUSE_S if retry_after_s is None else retry_after_s
         self._paused_until = max(self._paused_until, now + min(pause_s, self._longest_pause_s))
-        if turn.at < self._changed_at:
+        if turn.at < self._slowed_at:
             return  # it began before calls were slowed down, so it says nothing new
         so_far_s = self._interval_s or self._seen_interval_s(now)
         self._interval_s = min(so_far_s * SLOWER, LONGEST_INTERVAL_S)
-        self._changed_at = now
+        self._changed_at = self._slowed_at = now
 
     def went_well(self, reserved: int, used: int | None) -> None:
         """Let calls come a little faster if none was throttled for a time, and give back tokens."""
