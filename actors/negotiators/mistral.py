@@ -16,6 +16,7 @@ from mistralai.client import Mistral, errors, models
 from pydantic import SecretStr
 
 from actors.errors import ConfigError
+from actors.inert import inert
 from actors.negotiators.answers import Schema
 from actors.negotiators.model import CallFailed, Model, Reply
 from actors.negotiators.model_settings import ModelSettings
@@ -29,6 +30,10 @@ NO_KEY = "none"
 """What a server on this machine gets when no key is set; the SDK sends something in any case."""
 RETRYABLE = frozenset({408, 425})
 """Beside 429 and 5xx."""
+MOST_TOKENS = 1_000_000_000
+"""More than any call takes; a database could not even add up what a server may claim."""
+LONGEST_NAME = 200
+"""Characters that are kept of the names a server gives."""
 REASONS = {
     401: f"the key is refused: check {KEY}",
     403: f"the key may not be used for this: check {KEY} and the model",
@@ -207,8 +212,8 @@ def _reply(response: models.ChatCompletionResponse) -> Reply:
     reason = None if first is None else first.finish_reason
     return Reply(
         text=None if first is None or first.message is None else _text(first.message.content),
-        finish_reason=None if reason is None else str(getattr(reason, "value", reason)),
-        model=response.model if isinstance(response.model, str) else None,
+        finish_reason=None if reason is None else _name(getattr(reason, "value", reason)),
+        model=_name(response.model) if isinstance(response.model, str) else None,
         prompt_tokens=_count(usage.prompt_tokens),
         completion_tokens=_count(usage.completion_tokens),
     )
@@ -223,5 +228,9 @@ def _text(content: Any) -> str | None:
     return None
 
 
+def _name(given: Any) -> str:
+    return inert(str(given)[:LONGEST_NAME])
+
+
 def _count(tokens: Any) -> int | None:
-    return tokens if isinstance(tokens, int) and tokens >= 0 else None
+    return tokens if isinstance(tokens, int) and 0 <= tokens <= MOST_TOKENS else None
