@@ -229,6 +229,14 @@ def test_a_call_may_start_if_it_can_not_take_the_tokens_over_the_budget(
     assert books.allows(negotiation, may_cost, tokens=100) is allowed
 
 
+@pytest.mark.parametrize("of", ["tokens", "quote_tokens"])
+def test_the_first_call_may_cost_the_whole_budget(books: Books, of: str) -> None:
+    negotiation, _ = books.opens()
+
+    assert not books.allows(negotiation, 101, **{of: 100})
+    assert books.allows(negotiation, 100, **{of: 100})
+
+
 @pytest.mark.parametrize(("may_cost", "allowed"), [(50, True), (51, False)])
 def test_the_tokens_of_a_quote_are_those_of_all_its_negotiations(
     books: Books, may_cost: int, allowed: bool
@@ -272,15 +280,16 @@ def test_what_a_call_did_not_cost_is_free_again_when_it_has_ended(books: Books) 
     ("budget", "words"),
     [
         ({"calls": 1}, "1 calls"),
-        ({"tokens": 99}, "99 tokens"),
+        ({"tokens": 149}, "149 tokens"),
         ({"quote_calls": 1}, "1 calls"),
-        ({"quote_tokens": 99}, "99 tokens"),
+        ({"quote_tokens": 149}, "149 tokens"),
     ],
 )
 def test_who_is_refused_is_told_which_budget_is_reached(
     books: Books, budget: dict[str, int], words: str
 ) -> None:
     negotiation, _ = books.opens()
+    books.starts(negotiation, 50)
     books.starts(negotiation, 50)
 
     with pytest.raises(BudgetReached, match=words) as refused:
@@ -321,6 +330,13 @@ def test_what_was_spent_is_told_by_negotiation(books: Books) -> None:
     assert books.ledger.spending(first.quote_id) == {first.id: Spending(4, 28, 12, 2)}
     books.makes(second, 3, 4)
     assert books.ledger.spending(first.quote_id)[second.id] == Spending(1, 3, 4, 0)
+
+
+def test_of_what_is_not_known_nothing_is_told_but_how_often(books: Books) -> None:
+    negotiation, _ = books.opens()
+    books.starts(negotiation)
+
+    assert books.ledger.spending(negotiation.quote_id) == {negotiation.id: Spending(1, 0, 0, 1)}
 
 
 def test_who_made_no_call_has_spent_nothing(books: Books) -> None:

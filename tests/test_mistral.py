@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+import json
 import os
 import pickle
 import socket
@@ -13,6 +14,7 @@ import sys
 import traceback
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -234,6 +236,43 @@ def unused_port() -> Iterator[int]:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield int(held.getsockname()[1])
+
+
+def completion(usage: Any = None, **changes: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": ANSWER}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    counted = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
+    given = {"id": "1", "object": "chat.completion", "created": 1, "model": "small"}
+    return {**given, "choices": [choice], "usage": counted | (usage or {}), **changes}
+
+
+@pytest.mark.parametrize(
+    ("odd", "changes"),
+    [
+        ({}, {}),
+        ({"usage": {"prompt_tokens": -5}}, {"prompt_tokens": None}),
+        ({"usage": {"prompt_tokens": 10**30}}, {"prompt_tokens": None}),
+        ({"usage": {"completion_tokens": 2**62}}, {"completion_tokens": None}),
+        ({"usage": {"completion_tokens": 10**9}}, {"completion_tokens": 10**9}),
+        ({"model": "m" * 10_000}, {"model": "m" * 200}),
+        ({"model": "m\0\x1b[31m"}, {"model": "m\\x00\\x1b[31m"}),
+        ({"choices": [{"index": 0, "finish_reason": "stop"}]}, {"text": None}),
+    ],
+)
+def test_whatever_a_server_claims_can_be_kept(odd: dict[str, Any], changes: dict[str, Any]) -> None:
+    body = json.dumps(completion(**odd)).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+    async def run() -> Reply | Exception:
+        async with serving(head % len(body) + body, []) as url:
+            client = made(url)
+            try:
+                return await outcome(client)
+            finally:
+                await client.close()
+
+    plain = Reply(ANSWER, "stop", "small", 5, 7)
+    assert asyncio.run(run()) == replace(plain, **changes)
 
 
 # --- every error there is --------------------------------------------------------------------
