@@ -15,7 +15,7 @@ from factories import make_call, make_config, make_conversation, make_end
 from probe import PATIENCE_S, Probe
 
 from actors.agents import THREADS, BrandAgent, SupplierAgent
-from actors.errors import NegotiatorError
+from actors.errors import ModelFailed, NegotiatorError
 from actors.mailbox import (
     BudgetSpent,
     CancelDraft,
@@ -29,7 +29,6 @@ from actors.mechanism.moves import Draft
 from actors.mechanism.views import view_for
 from actors.negotiators.cast import Cast
 from actors.negotiators.errand import Errand
-from actors.negotiators.model import ModelFailed
 from actors.negotiators.negotiator import Speaker
 from actors.runtime import LoopThread
 from actors.saves import CallEndSaved, CallNotStarted, CallStartSaved, SaveCallEnd, SaveCallStart
@@ -442,7 +441,7 @@ def test_a_reached_budget_is_told_as_such_and_is_no_failure(loop: LoopThread) ->
 @pytest.mark.parametrize(
     ("error", "text", "retryable"),
     [
-        (ModelFailed("no answer (attempt 5)"), "ModelFailed: no answer (attempt 5)", False),
+        (ModelFailed("no answer (attempt 5)"), "no answer (attempt 5)", False),
         (RowRefused("no such negotiation"), "RowRefused: no such negotiation", True),
     ],
 )

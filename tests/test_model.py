@@ -13,11 +13,12 @@ import orjson
 import pytest
 from virtual_time import elapsed_s, in_virtual_time
 
+from actors.errors import ModelFailed
 from actors.mechanism.moves import Withheld
 from actors.mechanism.ruling import Rule
 from actors.negotiators.answers import WORDING, Schema
 from actors.negotiators.errand import Errand
-from actors.negotiators.model import CallFailed, Model, ModelFailed, Question, Reply
+from actors.negotiators.model import FRAME_TOKENS, CallFailed, Model, Question, Reply
 from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.prompt_log import PromptLog
 from actors.negotiators.prompts import Prompt
@@ -27,8 +28,8 @@ from storage.records import Budget, NegotiationId, QuoteId
 from storage.terms.kind import Side
 
 PROMPT = Prompt("You sell é.", "What do you say?", "7")
-SIZE = 28
-"""Bytes of the prompt."""
+SIZE = 28 + len(orjson.dumps(WORDING)) + FRAME_TOKENS
+"""Bytes of prompt and schema, and what a server puts around them."""
 GOOD = Reply("Hello.", "stop", "small-2411", 20, 5)
 ODD = Reply("Hm.", "length", None, None, None)
 UNREADABLE = Withheld(Rule.UNREADABLE, "no words")
@@ -359,6 +360,21 @@ def test_a_throttled_call_waits_in_the_gate_with_all_others(
     in_virtual_time(main())
 
 
+def test_throttled_calls_are_counted_by_themselves() -> None:
+    async def main() -> None:
+        throttled = fails(Outcome.THROTTLED, "too many calls", retry_after_s=0.0, is_free=True)
+        asking = Asking(throttled, attempts=1, throttled_attempts=3)
+
+        assert await failure(asking) == "too many calls (attempt 3)"
+
+        mixed = Asking(throttled, fails(), throttled, answers(), attempts=2, throttled_attempts=3)
+        await mixed.asks()
+
+        assert [start.attempt for start in mixed.book.starts] == [1, 2, 3, 4]
+
+    in_virtual_time(main())
+
+
 def test_what_fails_otherwise_holds_nobody_else_back() -> None:
     async def main() -> None:
         asking = Asking(fails(Outcome.FAILED, retry_after_s=50.0), answers())
@@ -546,7 +562,7 @@ def test_a_reached_budget_gives_the_place_on() -> None:
 
 def test_tokens_that_an_answer_did_not_use_are_free_for_the_next_call() -> None:
     async def main() -> None:
-        # a call may cost 128 tokens, which is as many seconds; it costs 25
+        # what a call may cost is as many seconds; it costs 25
         asking = Asking(answers(), tokens_per_minute=60)
         await asking.asks()
         await asking.asks()
@@ -562,7 +578,7 @@ def test_an_answer_that_does_not_say_what_it_cost_has_cost_all_that_it_may() -> 
         await asking.asks()
         await asking.asks()
 
-        assert asking.client.began == pytest.approx([0, 128], abs=1e-5)
+        assert asking.client.began == pytest.approx([0, SIZE + 100], abs=1e-5)
 
     in_virtual_time(main())
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 NEWS_S = 10.0
 """Seconds between two words about a call that waits for its turn."""
 FIRST_INTERVAL_S = 0.1
-"""Seconds between two calls at most after the first throttled one, before it gets slower."""
+"""Seconds between two calls at most after the first throttled one."""
 SLOWER, FASTER = 1.5, 0.6
 """What the interval is multiplied with when a call was throttled, and when none was for a time."""
 FASTER_AFTER_S = 5.0
@@ -102,8 +102,8 @@ class Gate:
         self._paused_until = max(self._paused_until, now + min(pause_s, self._longest_pause_s))
         if turn.at < self._slowed_at:
             return  # it began before calls were slowed down, so it says nothing new
-        so_far_s = self._interval_s or self._seen_interval_s(now)
-        self._interval_s = min(so_far_s * SLOWER, LONGEST_INTERVAL_S)
+        slower_s = self._interval_s * SLOWER or self._first_interval_s(now)
+        self._interval_s = min(slower_s, LONGEST_INTERVAL_S)
         self._changed_at = self._slowed_at = now
 
     def went_well(self, reserved: int, used: int | None) -> None:
@@ -120,10 +120,10 @@ class Gate:
             )
             self._changed_at = now
 
-    def _seen_interval_s(self, now: float) -> float:
-        """Seconds between two answers of late, where they came as quickly as is possible."""
+    def _first_interval_s(self, now: float) -> float:
+        """A little slower than answers came of late, where they came quickly."""
         recent = sum(now - at < 1 for at in self._answered_at)
-        return min(1 / recent, FIRST_INTERVAL_S) if recent else FIRST_INTERVAL_S
+        return min(SLOWER / recent, FIRST_INTERVAL_S) if recent else FIRST_INTERVAL_S
 
     async def _enter(self, tokens: int) -> None:
         await self._places.acquire()
