@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Coroutine
 from typing import Any, assert_never
 
 from actors.call_desk import CallDesk
-from actors.errors import ModelFailed, NegotiatorError
+from actors.errors import ConfigError, ModelFailed, NegotiatorError
 from actors.inert import inert
 from actors.mailbox import (
     AgentMail,
@@ -140,6 +140,7 @@ class Agent(LoopActor):
         return Errand(
             quote_id=request.quote_id,
             negotiation_id=request.negotiation_id,
+            supplier_id=request.view.supplier.id,
             draft_id=request.draft_id,
             side=self.side,
             timeout_s=request.timeout_s,
@@ -174,7 +175,9 @@ def _drafted(request: DraftMove, speaker: Speaker, proposal: object) -> MoveDraf
 
 
 def _failure(request: DraftMove, error: BaseException) -> DraftFailed:
-    retryable = error.retryable if isinstance(error, NegotiatorError) else True
+    retryable = not isinstance(error, ConfigError)  # which negotiator it is won't change
+    if isinstance(error, NegotiatorError):
+        retryable = error.retryable
     try:
         said = str(error)
     except Exception:  # noqa: BLE001 - even that may be broken

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from actors.events import Event, ModelAnswered, ModelCallFailed
+from actors.events import Event, ModelAnswered, ModelCallCancelled, ModelCallFailed
 from actors.mailbox import Ref
 from actors.runtime import LoopThread, say
 from actors.saves import CallNotStarted, CallStartSaved, SaveCallEnd, SaveCallStart
 from storage.calls import CallEnd, CallId, CallStart, Outcome
-from storage.records import Budget
+from storage.records import Budget, SupplierId
 
 
 class CallDesk:
@@ -39,7 +39,7 @@ class CallDesk:
             self._note(
                 CallEnd(
                     id=call.id,
-                    outcome=Outcome.CANCELLED,
+                    outcome=Outcome.NOT_SENT,
                     prompt_tokens=0,
                     completion_tokens=0,
                     latency_s=0.0,
@@ -49,12 +49,13 @@ class CallDesk:
         finally:
             del self._starting[call.id]
 
-    def end(self, call: CallStart, end: CallEnd) -> None:
+    def end(self, call: CallStart, end: CallEnd, supplier_id: SupplierId) -> None:
         """Note what became of it."""
         self._note(end)
         told: dict[str, Any] = {
             "quote_id": call.quote_id,
             "negotiation_id": call.negotiation_id,
+            "supplier_id": supplier_id,
             "call_id": call.id,
             "draft_id": call.draft_id,
             "side": call.side.value,
@@ -71,6 +72,8 @@ class CallDesk:
                 prompt_tokens=end.prompt_tokens,
                 completion_tokens=end.completion_tokens,
             )
+        elif end.outcome is Outcome.CANCELLED:
+            event = ModelCallCancelled(**told)
         else:
             outcome, status = end.outcome.value, end.http_status
             event = ModelCallFailed(**told, outcome=outcome, http_status=status)

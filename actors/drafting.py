@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import secrets
 from dataclasses import dataclass, replace
 
 from actors.mailbox import (
@@ -20,7 +21,7 @@ from actors.mailbox import (
 )
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.ruling import Refusal
-from actors.mechanism.views import view_for
+from actors.mechanism.views import BrandView, SupplierView, view_for
 from actors.runtime import LoopThread, say
 from storage.records import Negotiation
 from storage.terms.kind import Side
@@ -76,6 +77,8 @@ class Drafting:
         """When the open draft is overdue, on the loop's clock."""
         self._timer: asyncio.TimerHandle | None = None
         self._numbers = itertools.count(1)
+        self._own = secrets.token_hex(3)
+        """Drafts of before a restart have other ids."""
 
     @property
     def side(self) -> Side | None:
@@ -97,12 +100,10 @@ class Drafting:
             request = self._first_request(conversation.next_side)
         self._cancel()
         self.request = request
-        self._open = DraftId(f"{self._negotiation.id}/{next(self._numbers)}")
+        self._open = DraftId(f"{self._negotiation.id}/{self._own}-{next(self._numbers)}")
         mail = DraftMove(
             draft_id=self._open,
-            view=view_for(
-                conversation, request.side, request.refused.reason if request.refused else None
-            ),
+            view=self._view(conversation, request),
             negotiator=request.negotiator,
             is_fallback=request.is_fallback,
             quote_id=self._negotiation.quote_id,
@@ -163,6 +164,13 @@ class Drafting:
         brand = side is Side.BRAND
         name = negotiation.brand_negotiator if brand else negotiation.supplier_negotiator
         return Request(side, name)
+
+    @staticmethod
+    def _view(conversation: Conversation, request: Request) -> BrandView | SupplierView:
+        refusal = request.refused
+        if refusal is None:
+            return view_for(conversation, request.side)
+        return view_for(conversation, request.side, refusal.reason, refusal.rule)
 
     def _cancel(self) -> None:
         self._overdue_at = math.inf

@@ -123,10 +123,11 @@ class DraftFailedEvent(NegotiationEvent):
     retry_in_s: float | None
 
 
+FINISH_REASONS = "gen_ai.response.finish_reasons"
 OPEN_TELEMETRY = {
     "model": "gen_ai.request.model",
     "model_served": "gen_ai.response.model",
-    "finish_reason": "gen_ai.response.finish_reasons",
+    "finish_reason": FINISH_REASONS,
     "prompt_tokens": "gen_ai.usage.input_tokens",
     "completion_tokens": "gen_ai.usage.output_tokens",
     "outcome": "error.type",
@@ -137,11 +138,9 @@ PROVIDER = "mistral_ai"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelEvent(Event):
+class ModelEvent(NegotiationEvent):
     """Something about one call of a model."""
 
-    quote_id: QuoteId
-    negotiation_id: NegotiationId
     call_id: str
     draft_id: str
     side: str
@@ -154,7 +153,9 @@ class ModelEvent(Event):
         """By OpenTelemetry's names, where it has some."""
         # past the base class: a slotted dataclass is made anew, which zero-argument super misses
         facts = Event.facts(self).items()
-        named = {OPEN_TELEMETRY.get(name, name): fact for name, fact in facts}
+        named: dict[str, Any] = {OPEN_TELEMETRY.get(name, name): fact for name, fact in facts}
+        if FINISH_REASONS in named:
+            named[FINISH_REASONS] = [named[FINISH_REASONS]]  # OpenTelemetry allows for several
         return named | {"gen_ai.operation.name": "chat", "gen_ai.provider.name": PROVIDER}
 
 
@@ -171,6 +172,14 @@ class ModelAnswered(ModelEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCallCancelled(ModelEvent):
+    """Nobody waits for a call of a model any more, so it was ended."""
+
+    name: ClassVar[str] = "model.cancelled"
+    level: ClassVar[str] = "debug"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCallFailed(ModelEvent):
     """A call of a model brought no answer; it is made again, or its draft fails."""
 
@@ -180,9 +189,9 @@ class ModelCallFailed(ModelEvent):
     http_status: int | None
 
     def line(self) -> str:
-        """Such as `n-b43d7141bfe4c41b brand: call 2 failed (HTTP 503)`."""
+        """Such as `supplier-2 brand's model: call 2 failed (HTTP 503)`."""
         status = f" (HTTP {self.http_status})" if self.http_status else ""
-        return f"{self.negotiation_id} {self.side}: call {self.attempt} {self.outcome}{status}"
+        return f"{self.supplier_id} {self.side}'s model: call {self.attempt} {self.outcome}{status}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

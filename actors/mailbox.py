@@ -53,7 +53,7 @@ Ref = ActorRef[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftMove:
-    """Negotiation → agent. Answered by at most one MoveDrafted or DraftFailed."""
+    """Negotiation → agent. Answered by at most one MoveDrafted, DraftFailed or BudgetSpent."""
 
     draft_id: DraftId
     view: BrandView | SupplierView

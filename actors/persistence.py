@@ -125,6 +125,7 @@ class Persistence(pykka.ThreadingActor):
         self._connection = self._ledger.connection()
         try:
             self._connection.__enter__()
+            self._ledger.lose_calls()
         except Exception as error:  # noqa: BLE001 - Pykka would let us die unheard
             self._halt(error)
 

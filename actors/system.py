@@ -82,9 +82,9 @@ class NegotiationSystem(Reading):
         self._loop = LoopThread(events)
         self._persistence = Persistence.start(store, events, self._giving_up)
         guardian = Guardian.start(loop=self._loop)
-        books = self._persistence  # where models' calls are noted
-        self._brand = BrandAgent.start(cast, books, loop=self._loop, supervisor=guardian)
-        self._supplier = SupplierAgent.start(cast, books, loop=self._loop, supervisor=guardian)
+        speaking: dict[str, Any] = {"loop": self._loop, "supervisor": guardian}
+        self._brand = BrandAgent.start(cast, self._persistence, **speaking)
+        self._supplier = SupplierAgent.start(cast, self._persistence, **speaking)
         self._coordinator = Coordinator.start(
             brand=self._brand,
             supplier=self._supplier,

@@ -1,12 +1,11 @@
 """Calls of models: each is on disk before it starts, so that no budget is passed and none is lost.
 
-A call whose end is not known, because it is under way or was cut off, counts with all the tokens
+A call of which the tokens are not known, because it is under way or was cut off, counts with all
 that it may cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NewType
@@ -21,14 +20,19 @@ from storage.terms.kind import Record, Side
 CallId = NewType("CallId", str)
 """Text: `c-` and 16 hexadecimal digits."""
 
+TOKENS = (
+    "CASE WHEN prompt_tokens IS NULL OR completion_tokens IS NULL "
+    "THEN may_cost_tokens ELSE prompt_tokens + completion_tokens END"
+)
 SPENT = (
-    "SELECT count(*), coalesce(sum(CASE WHEN prompt_tokens IS NULL OR completion_tokens IS NULL "
-    "THEN may_cost_tokens ELSE prompt_tokens + completion_tokens END), 0) FROM calls WHERE "
+    f"SELECT count(*), coalesce(sum({TOKENS}), 0), "  # noqa: S608
+    "coalesce(sum(may_cost_tokens) FILTER (WHERE outcome IS NULL), 0) "
+    "FROM calls WHERE outcome IS NOT 'not_sent' AND "
 )
 SPENDING = (
     "SELECT negotiation_id, count(*), coalesce(sum(prompt_tokens), 0), "
     "coalesce(sum(completion_tokens), 0), sum(prompt_tokens IS NULL OR completion_tokens IS NULL) "
-    "FROM calls WHERE quote_id = ? GROUP BY negotiation_id"
+    "FROM calls WHERE quote_id = ? AND outcome IS NOT 'not_sent' GROUP BY negotiation_id"
 )
 
 
@@ -52,6 +56,10 @@ class Outcome(StrEnum):
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
     """Nobody waits for it any more."""
+    NOT_SENT = "not_sent"
+    """It was cancelled before it started, and counts nowhere."""
+    LOST = "lost"
+    """The engine ended before it did."""
 
 
 class CallStart(Record):
@@ -95,7 +103,7 @@ class Call(CallStart):
     """One call, as saved."""
 
     outcome: Outcome | None
-    """None while it is under way, or when its end was never heard."""
+    """None while it is under way."""
     http_status: int | None
     model_served: str | None
     prompt_tokens: int | None
@@ -138,6 +146,16 @@ class Calls:
         changes = end.model_dump(mode="json", exclude={"id"})
         CallRow.update(changes).where(CallRow.id == end.id).bind(self._database).execute()
 
+    def lose_all(self) -> None:
+        """Note that nobody hears any more of what was under way."""
+        query = CallRow.update(outcome=Outcome.LOST.value).where(CallRow.outcome.is_null())
+        query.bind(self._database).execute()
+
+    def any_open(self) -> bool:
+        """Whether calls are under way."""
+        query = CallRow.select(CallRow.id).where(CallRow.outcome.is_null()).limit(1)
+        return bool(list(query.bind(self._database).tuples()))
+
     def of(self, negotiation_id: NegotiationId) -> list[Call]:
         """All calls of a negotiation, oldest first."""
         query = CallRow.select().where(CallRow.negotiation_id == negotiation_id)
@@ -157,21 +175,12 @@ class Calls:
     ) -> None:
         if calls is None and tokens is None:
             return
-        made, spent = self._run(f"{SPENT} {column} = ?", owner).fetchone()
+        made, spent, under_way = self._run(f"{SPENT} {column} = ?", owner).fetchone()
         if calls is not None and made >= calls:
-            raise BudgetReached(owner, f"{calls} calls")
+            raise BudgetReached(owner, f"{calls} calls", is_final=True)
         if tokens is not None and spent + call.may_cost_tokens > tokens:
-            raise BudgetReached(owner, f"{tokens} tokens")
+            is_final = spent - under_way + call.may_cost_tokens > tokens
+            raise BudgetReached(owner, f"{tokens} tokens", is_final=is_final)
 
     def _run(self, sql: str, *values: Any) -> Any:
         return self._database.connection().execute(sql, values)  # type: ignore[no-untyped-call]
-
-
-def total(spendings: Sequence[Spending]) -> Spending:
-    """What several negotiations have spent together."""
-    return Spending(
-        sum(one.calls for one in spendings),
-        sum(one.prompt_tokens for one in spendings),
-        sum(one.completion_tokens for one in spendings),
-        sum(one.unknown for one in spendings),
-    )

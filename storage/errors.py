@@ -69,9 +69,11 @@ class SequenceConflict(StorageError):
 class BudgetReached(StorageError):
     """One more call of a model could pass the budget, so it may not start."""
 
-    def __init__(self, owner: str, budget: str) -> None:
+    def __init__(self, owner: str, budget: str, *, is_final: bool) -> None:
         super().__init__(f"the budget of {owner}, {budget}, allows no further call")
         self.owner = owner
+        self.is_final = is_final
+        """Whether it is spent; else only what calls under way may cost stands against this one."""
 
 
 class StaleAgreement(StorageError):

@@ -274,6 +274,12 @@ class Ledger(Store):
         """Note that a call of a model starts, if the budget allows it, or BudgetReached."""
         self._calls.start(call, budget)
 
+    def lose_calls(self) -> None:
+        """Note, before an engine makes calls, that those of the one before are not heard of."""
+        if self._calls.any_open():
+            with self.transaction():
+                self._calls.lose_all()
+
     def end_call(self, end: CallEnd) -> None:
         """Note what became of a call."""
         self._calls.end(end)
@@ -326,7 +332,7 @@ class Ledger(Store):
     def _settle_answered(
         self, intervention_id: InterventionId, message: Message
     ) -> Intervention | None:
-        without_effect = message.origin in (Origin.TACTICS, Origin.FALLBACK)
+        without_effect = message.origin in (Origin.TACTICS, Origin.NARRATED, Origin.FALLBACK)
         has_text = self._receipts.one(intervention_id).text is not None
         return self._receipts.settle(
             intervention_id,

@@ -406,7 +406,7 @@ def test_its_calls_are_noted_by_persistence_and_the_receipts_are_handed_over(
     async def play(_: Any, errand: Errand) -> Draft:
         call = a_call(errand)
         await errand.book.start(call, errand.budget)
-        errand.book.end(call, make_end(call.id))
+        errand.book.end(call, make_end(call.id), errand.supplier_id)
         return TALK
 
     desk = Desk(loop, play)
@@ -431,7 +431,7 @@ def test_a_reached_budget_is_told_as_such_and_is_no_failure(loop: LoopThread) ->
     desk.asks(7)
     call = desk.persistence.next(SaveCallStart).call
 
-    error = BudgetReached("n-1", "3 calls")
+    error = BudgetReached("n-1", "3 calls", is_final=True)
     desk.agent.tell(CallNotStarted(call_id=call.id, error=error))
 
     assert desk.negotiation.next(BudgetSpent).draft_id == "d-7"
@@ -480,7 +480,7 @@ def test_a_cancelled_draft_cancels_the_call_that_waits_for_its_receipt(loop: Loo
     desk.agent.tell(CancelDraft(draft_id=DraftId("d-1")))
 
     end = desk.persistence.next(SaveCallEnd).end
-    assert (end.id, end.outcome, end.prompt_tokens) == (call.id, Outcome.CANCELLED, 0)
+    assert (end.id, end.outcome, end.prompt_tokens) == (call.id, Outcome.NOT_SENT, 0)
     desk.agent.tell(CallStartSaved(call_id=call.id))
     assert desk.negotiation.is_silent
 

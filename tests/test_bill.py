@@ -62,7 +62,8 @@ def test_programs_get_the_same_for_each_negotiation_once_one_has_called() -> Non
             "prompt_tokens": 5_000,
             "completion_tokens": 0,
             "calls_of_unknown_cost": 1,
-            "cost": "USD 0.0005",
+            "cost": "0.0005",
+            "currency": "USD",
         }
     }
     assert bill.record(SECOND)["models"] == {
@@ -70,7 +71,8 @@ def test_programs_get_the_same_for_each_negotiation_once_one_has_called() -> Non
         "prompt_tokens": 0,
         "completion_tokens": 0,
         "calls_of_unknown_cost": 0,
-        "cost": "USD 0.0000",
+        "cost": "0.0000",
+        "currency": "USD",
     }
 
 

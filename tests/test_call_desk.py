@@ -19,12 +19,16 @@ from actors.runtime import LoopActor, LoopThread
 from actors.saves import CallNotStarted, CallStartSaved, SaveCallEnd, SaveCallStart
 from storage.calls import CallEnd, CallId, CallStart, Outcome
 from storage.errors import BudgetReached
-from storage.records import Budget
+from storage.records import Budget, SupplierId
 from storage.terms.kind import Side
 
 T = TypeVar("T")
 BUDGET = Budget(calls=3)
 NEGOTIATION = make_conversation().negotiation
+
+SUPPLIER = SupplierId("supplier-1")
+HEARD = {Outcome.ANSWERED, Outcome.UNREADABLE}
+"""What a model's own answer ends with."""
 
 
 def a_call(number: int = 1) -> CallStart:
@@ -104,7 +108,7 @@ def test_a_call_starts_only_once_it_is_on_disk(scene: Scene) -> None:
 
 
 def test_a_call_that_may_not_start_is_told_why(scene: Scene) -> None:
-    call, error = a_call(), BudgetReached("n-1", "3 calls")
+    call, error = a_call(), BudgetReached("n-1", "3 calls", is_final=True)
     scene.starts(call)
 
     scene.clerk.tell(CallNotStarted(call_id=call.id, error=error))
@@ -119,7 +123,9 @@ def test_each_receipt_is_for_its_own_call(scene: Scene) -> None:
     scene.starts(a_call(1))
     scene.starts(a_call(2))
 
-    scene.clerk.tell(CallNotStarted(call_id=CallId("c-2"), error=BudgetReached("n-1", "1 calls")))
+    scene.clerk.tell(
+        CallNotStarted(call_id=CallId("c-2"), error=BudgetReached("n-1", "1 calls", is_final=True))
+    )
     scene.caller.next(BudgetReached)
     scene.clerk.tell(CallStartSaved(call_id=CallId("c-1")))
 
@@ -136,7 +142,7 @@ def test_one_that_is_cancelled_while_it_waits_is_noted_as_ended_for_nothing(scen
     scene.persistence.next(SaveCallStart)
     assert scene.persistence.next(SaveCallEnd).end == CallEnd(
         id=call.id,
-        outcome=Outcome.CANCELLED,
+        outcome=Outcome.NOT_SENT,
         prompt_tokens=0,
         completion_tokens=0,
         latency_s=0.0,
@@ -148,7 +154,7 @@ def test_one_that_is_cancelled_while_it_waits_is_noted_as_ended_for_nothing(scen
     "receipt",
     [
         CallStartSaved(call_id=CallId("c-1")),
-        CallNotStarted(call_id=CallId("c-1"), error=BudgetReached("n-1", "3 calls")),
+        CallNotStarted(call_id=CallId("c-1"), error=BudgetReached("n-1", "3 calls", is_final=True)),
     ],
 )
 def test_a_receipt_for_which_nobody_waits_any_more_is_dropped(
@@ -179,7 +185,7 @@ def test_one_that_is_cancelled_with_its_receipt_never_starts(scene: Scene) -> No
     scene.do(both)
 
     scene.caller.next(asyncio.CancelledError)
-    assert scene.persistence.next(SaveCallEnd).end.outcome is Outcome.CANCELLED
+    assert scene.persistence.next(SaveCallEnd).end.outcome is Outcome.NOT_SENT
 
 
 @pytest.mark.parametrize("outcome", [Outcome.ANSWERED, Outcome.UNREADABLE])
@@ -195,7 +201,7 @@ def test_the_end_of_an_answered_call_is_mailed_and_logged_by_the_names_of_all_lo
         finish_reason="stop",
     )
 
-    scene.do(lambda clerk: clerk.desk.end(a_call(), end))
+    scene.do(lambda clerk: clerk.desk.end(a_call(), end, SUPPLIER))
 
     save = scene.persistence.next(SaveCallEnd)
     assert (save.end, save.reply_to) == (end, scene.clerk)
@@ -204,13 +210,14 @@ def test_the_end_of_an_answered_call_is_mailed_and_logged_by_the_names_of_all_lo
     assert event.facts() == {
         "quote_id": "q-1",
         "negotiation_id": "n-1",
+        "supplier_id": "supplier-1",
         "call_id": "c-1",
         "draft_id": "n-1/4",
         "side": "supplier",
         "attempt": 2,
         "gen_ai.request.model": "small",
         "gen_ai.response.model": "small-2411",
-        "gen_ai.response.finish_reasons": "stop",
+        "gen_ai.response.finish_reasons": ["stop"],
         "gen_ai.usage.input_tokens": 80,
         "gen_ai.usage.output_tokens": 9,
         "gen_ai.operation.name": "chat",
@@ -220,13 +227,15 @@ def test_the_end_of_an_answered_call_is_mailed_and_logged_by_the_names_of_all_lo
     }
 
 
-@pytest.mark.parametrize("outcome", set(Outcome) - {Outcome.ANSWERED, Outcome.UNREADABLE})
+@pytest.mark.parametrize(
+    "outcome", set(Outcome) - {Outcome.ANSWERED, Outcome.UNREADABLE, Outcome.CANCELLED}
+)
 def test_a_call_without_an_answer_is_logged_as_failed(
     scene: Scene, heard: Heard, outcome: Outcome
 ) -> None:
     end = an_end(outcome, http_status=503)
 
-    scene.do(lambda clerk: clerk.desk.end(a_call(), end))
+    scene.do(lambda clerk: clerk.desk.end(a_call(), end, SUPPLIER))
 
     assert scene.persistence.next(SaveCallEnd).end == end
     (event,) = heard
@@ -236,12 +245,21 @@ def test_a_call_without_an_answer_is_logged_as_failed(
     assert (facts["call_id"], facts["gen_ai.request.model"]) == ("c-1", "small")
 
 
+def test_a_call_that_nobody_waits_for_is_no_failure(scene: Scene, heard: Heard) -> None:
+    scene.do(lambda clerk: clerk.desk.end(a_call(), an_end(Outcome.CANCELLED), SUPPLIER))
+
+    (event,) = heard
+    assert (event.name, event.level) == ("model.cancelled", "debug")
+
+
 def test_what_is_logged_of_a_call_is_scalars(scene: Scene, heard: Heard) -> None:
-    scene.do(lambda clerk: clerk.desk.end(a_call(), an_end(Outcome.ANSWERED)))
-    scene.do(lambda clerk: clerk.desk.end(a_call(), an_end(Outcome.TIMED_OUT)))
+    scene.do(lambda clerk: clerk.desk.end(a_call(), an_end(Outcome.ANSWERED), SUPPLIER))
+    scene.do(lambda clerk: clerk.desk.end(a_call(), an_end(Outcome.TIMED_OUT), SUPPLIER))
 
     for event in heard:
-        assert all(isinstance(fact, str | int | float | None) for fact in event.facts().values())
+        for fact in event.facts().values():
+            listed = fact if isinstance(fact, list) else [fact]
+            assert all(isinstance(each, str | int | float | None) for each in listed)
         json.dumps(event.facts())
 
 
@@ -251,7 +269,7 @@ def test_without_anybody_who_saves_it_is_heard_of(events: EventStream, loop: Loo
     scene = Scene(loop)
     scene.persistence.ref.stop(timeout=PATIENCE_S)
 
-    scene.do(lambda clerk: clerk.desk.end(a_call(), an_end(Outcome.ANSWERED)))
+    scene.do(lambda clerk: clerk.desk.end(a_call(), an_end(Outcome.ANSWERED), SUPPLIER))
 
     assert [event.facts().get("mail") for event in heard.of("mail.undeliverable")] == [
         "SaveCallEnd"

@@ -18,7 +18,7 @@ from factories import (
     make_supplier,
 )
 
-from storage.calls import Call, CallEnd, CallId, CallStart, Outcome, Spending, total
+from storage.calls import Call, CallEnd, CallId, CallStart, Outcome, Spending
 from storage.errors import BudgetReached, RowRefused, UnknownRecord
 from storage.ledger import Ledger
 from storage.records import Budget, Negotiation, NegotiationId, QuoteId
@@ -344,11 +344,6 @@ def test_who_made_no_call_has_spent_nothing(books: Books) -> None:
 
     assert books.ledger.spending(negotiation.quote_id) == {}
     assert books.ledger.spending(QuoteId("missing")) == {}
-    assert total([]) == Spending()
-
-
-def test_what_several_have_spent_is_added_up() -> None:
-    assert total([Spending(1, 2, 3, 4), Spending(10, 20, 30, 40)]) == Spending(11, 22, 33, 44)
 
 
 def test_who_only_reads_sees_calls_and_spending(books: Books) -> None:
@@ -374,3 +369,42 @@ def test_a_call_that_is_undone_with_its_transaction_was_never_made(books: Books)
 
     assert books.allows(negotiation, calls=1)
     assert CallId("c-0000000000000001") in [call.id for call in books.ledger.calls(negotiation.id)]
+
+
+# What stands in the way
+
+
+def test_a_budget_that_only_calls_under_way_hold_is_not_spent(books: Books) -> None:
+    negotiation, _ = books.opens()
+    assert books.allows(negotiation, 60, tokens=100)  # under way
+
+    with pytest.raises(BudgetReached) as held:
+        books.starts(negotiation, 60, Budget(tokens=100))
+    with pytest.raises(BudgetReached) as spent:
+        books.starts(negotiation, 101, Budget(tokens=100))
+
+    assert (held.value.is_final, spent.value.is_final) == (False, True)
+
+
+def test_calls_of_an_engine_that_is_gone_are_spent_and_not_under_way(books: Books) -> None:
+    negotiation, _ = books.opens()
+    assert books.allows(negotiation, 60, tokens=100)
+
+    with books.ledger.connection():
+        books.ledger.lose_calls()
+
+    with pytest.raises(BudgetReached) as reached:
+        books.starts(negotiation, 60, Budget(tokens=100))
+    assert reached.value.is_final
+    assert [call.outcome for call in books.ledger.calls(negotiation.id)] == [Outcome.LOST]
+
+
+def test_a_call_that_was_never_sent_counts_nowhere(books: Books) -> None:
+    negotiation, _ = books.opens()
+    call = books.starts(negotiation, 60, Budget(calls=1))
+    unsent = make_end(call.id, outcome=Outcome.NOT_SENT, prompt_tokens=0, completion_tokens=0)
+    with writing(books.ledger):
+        books.ledger.end_call(unsent)
+
+    assert books.allows(negotiation, 60, calls=1)
+    assert books.ledger.spending(negotiation.quote_id)[negotiation.id].calls == 1

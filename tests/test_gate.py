@@ -162,15 +162,13 @@ def test_tokens_hold_back_the_next_call_for_as_long_as_they_last() -> None:
     in_virtual_time(main())
 
 
-@pytest.mark.parametrize(
-    ("used", "next_at"), [(400, 4), (0, 1), (1_000, 10), (1_200, 10), (None, 10)]
-)
-def test_tokens_that_were_not_used_are_given_back(used: int | None, next_at: float) -> None:
+@pytest.mark.parametrize(("unused", "next_at"), [(600, 4), (1_000, 1), (0, 10)])
+def test_tokens_that_were_not_used_are_given_back(unused: int, next_at: float) -> None:
     async def main() -> None:
         gate = Gate(100, tokens_per_minute=6_000)
         await a_turn(gate, tokens=1_000)
         await asyncio.sleep(1)
-        gate.went_well(1_000, used)
+        gate.give_back(unused)
         await a_turn(gate)
 
         assert elapsed_s() == pytest.approx(next_at)
@@ -184,7 +182,7 @@ def test_who_waits_for_tokens_starts_as_soon_as_they_are_given_back() -> None:
         await a_turn(gate, tokens=1_000)
         waiter = asyncio.create_task(a_turn(gate))
         await asyncio.sleep(1)
-        gate.went_well(1_000, 200)
+        gate.give_back(800)
         await waiter
 
         assert elapsed_s() == pytest.approx(2)
@@ -197,7 +195,7 @@ def test_tokens_that_are_given_back_don_t_bring_a_call_before_its_time() -> None
         callers = Callers(Gate(100, requests_per_minute=60, tokens_per_minute=6_000))
         for number in range(5):
             await callers.calls(f"{number}", tokens=1_000)
-            callers.gate.went_well(1_000, 0)
+            callers.gate.give_back(1_000)
 
         assert [at for _, at in callers.started] == pytest.approx([0, 1, 2, 3, 4])
 
@@ -347,7 +345,7 @@ def test_a_rate_that_is_set_is_where_slowing_down_begins() -> None:
 
 async def goes_well(gate: Gate) -> None:
     await asyncio.sleep(FASTER_AFTER_S + 0.01)
-    gate.went_well(0, 0)
+    gate.went_well()
 
 
 def test_while_nothing_is_throttled_calls_come_a_little_faster_now_and_then() -> None:
@@ -357,7 +355,7 @@ def test_while_nothing_is_throttled_calls_come_a_little_faster_now_and_then() ->
         intervals = []
         for _ in range(3):
             await goes_well(callers.gate)
-            callers.gate.went_well(0, 0)  # at the same time, so it says nothing new
+            callers.gate.went_well()  # at the same time, so it says nothing new
             intervals.append(await callers.interval_s())
 
         faster = [FIRST_INTERVAL_S * FASTER**times for times in (1, 2, 3)]
@@ -371,7 +369,7 @@ def test_soon_after_one_was_throttled_they_come_no_faster() -> None:
         callers = Callers(Gate(100))
         await throttle(callers.gate)
         await asyncio.sleep(FASTER_AFTER_S - 0.1)
-        callers.gate.went_well(0, 0)
+        callers.gate.went_well()
 
         assert await callers.interval_s() == pytest.approx(FIRST_INTERVAL_S)
 
@@ -449,7 +447,7 @@ def test_it_finds_the_rate_that_a_server_bears(
             while True:
                 async with gate.turn(0, no_news) as turn:
                     if await server.lets_through():
-                        gate.went_well(0, 0)
+                        gate.went_well()
                         return throttled
                     gate.throttled(turn, retry_after_s)
                     throttled += 1
@@ -628,5 +626,39 @@ def test_who_gives_up_behind_the_turnstile_holds_nobody_up() -> None:
         await asyncio.gather(in_front, last)
 
         assert [at for _, at in callers.started] == pytest.approx([0, 60, 120])
+
+    in_virtual_time(main())
+
+
+def test_a_throttled_call_never_makes_others_come_faster_than_is_allowed() -> None:
+    async def main() -> None:
+        callers = Callers(Gate(100, requests_per_minute=6))
+        async with callers.gate.turn(0, no_news) as turn:
+            callers.gate.throttled(turn, 0.0)
+        for number in range(2):
+            await callers.calls(f"{number}")
+
+        assert [at for _, at in callers.started] == pytest.approx([10, 20])
+
+    in_virtual_time(main())
+
+
+def test_tokens_that_slow_answers_give_back_late_are_used_all_the_same() -> None:
+    async def main() -> None:
+        gate = Gate(100, tokens_per_minute=60_000)
+        used = 0
+
+        async def calls(until: float) -> None:
+            nonlocal used
+            while elapsed_s() < until:
+                async with gate.turn(5_000, no_news):
+                    await asyncio.sleep(20)
+                gate.give_back(4_000)
+                used += 1_000
+
+        await asyncio.gather(*(calls(600) for _ in range(100)))
+
+        per_minute = used / elapsed_s() * 60
+        assert 48_000 < per_minute <= 66_000
 
     in_virtual_time(main())

@@ -350,7 +350,7 @@ def test_ten_thousand_hostile_moves_leave_nothing_wrong_on_disk(tmp_path: Path) 
     assert tally.parked < tally.negotiations / 2
 
     # the README's figures are these
-    fired = {readme.quoted(rule)[0]: count for rule, _, count in readme.table("rule")}
+    fired = {readme.quoted(rule)[0]: count for rule, _, count, _ in readme.table("rule")}
     assert fired == {rule.value: f"{tally.fired[rule]:,}" for rule in Rule}
     (told,) = re.findall(r"^Of [\d,]+ such drafts.*?\n\n", readme.TEXT, re.MULTILINE | re.DOTALL)
     counts = (tally.drafted, tally.negotiations, *map(tally.endings.get, hostile.ENDINGS))

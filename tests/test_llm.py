@@ -26,7 +26,15 @@ from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.prompts import Prompt, move_prompt, wording_prompt
 from actors.negotiators.tactics import Tactics
 from storage.calls import CallEnd, CallStart, Outcome
-from storage.records import Budget, Move, NegotiationId, Origin, QuoteId, Sender
+from storage.records import (
+    Budget,
+    Move,
+    NegotiationId,
+    Origin,
+    QuoteId,
+    Sender,
+    SupplierId,
+)
 from storage.terms.kind import Side
 
 Line = str | BaseException | Reply
@@ -67,7 +75,7 @@ class Pages:
     async def start(self, call: CallStart, budget: Budget) -> None:
         self.started.append(call)
 
-    def end(self, call: CallStart, end: CallEnd) -> None:
+    def end(self, call: CallStart, end: CallEnd, supplier_id: SupplierId) -> None:
         self.ended.append(end)
 
     @property
@@ -87,6 +95,7 @@ class Stage:
         return Errand(
             quote_id=QuoteId("q-1"),
             negotiation_id=NegotiationId("n-1"),
+            supplier_id=SupplierId("s-1"),
             draft_id="d-1",
             side=side,
             timeout_s=60.0,

@@ -126,7 +126,7 @@ def refused(status: int) -> Failure:
 
 
 def server_failed(status: int) -> Failure:
-    return Failure(Outcome.FAILED, status, True, True)
+    return Failure(Outcome.FAILED, status, True, False)
 
 
 MALFORMED = Failure(Outcome.MALFORMED, None, True, False)
@@ -146,7 +146,7 @@ FAILURES: dict[Fault, Failure] = {
     Fault.STATUS_429: Failure(Outcome.THROTTLED, 429, True, True, 17.0),
     Fault.STATUS_500: server_failed(500),
     Fault.STATUS_502: server_failed(502),
-    Fault.STATUS_503: server_failed(503),
+    Fault.STATUS_503: server_failed(503)._replace(retry_after_s=17.0),
     Fault.STATUS_504: server_failed(504),
     **dict.fromkeys([Fault.RESET, Fault.CLOSED, Fault.CUT_BODY], DISCONNECTED),
     Fault.HANGS: TIMED_OUT,
@@ -732,3 +732,21 @@ def test_the_sdk_is_loaded_only_when_a_model_is_chosen(work: str, loaded: list[s
     )
 
     assert done.stdout.strip() == str(loaded)
+
+
+def test_no_environment_has_the_sdk_tell_others_of_prompts(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+
+    def tell(*arguments: Any, **_: Any) -> bool:
+        told.append(arguments)
+        return True
+
+    monkeypatch.setenv("MISTRAL_SDK_TELEMETRY", "global")
+    monkeypatch.setattr(
+        "mistralai.extra.observability.telemetry._use_global_tracer_provider",
+        tell,
+    )
+    with ModelServer(answer=lambda _: ANSWER) as server:
+        through(made(server.url), asked("NONE"))
+
+    assert told == []

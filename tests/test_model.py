@@ -24,7 +24,7 @@ from actors.negotiators.prompt_log import PromptLog
 from actors.negotiators.prompts import Prompt
 from storage.calls import CallEnd, CallStart, Outcome
 from storage.errors import BudgetReached
-from storage.records import Budget, NegotiationId, QuoteId
+from storage.records import Budget, NegotiationId, QuoteId, SupplierId
 from storage.terms.kind import Side
 
 PROMPT = Prompt("You sell é.", "What do you say?", "7")
@@ -102,10 +102,11 @@ class Book:
         await asyncio.sleep(self.takes_s)
         self.budgets.append(budget)
         if len(self.starts) >= self.allows:
-            raise BudgetReached("n-1", "so many calls")
+            raise BudgetReached("n-1", "so many calls", is_final=True)
         self.notes.append(call)
 
-    def end(self, call: CallStart, end: CallEnd) -> None:
+    def end(self, call: CallStart, end: CallEnd, supplier_id: SupplierId) -> None:
+        assert supplier_id == "s-1"
         assert end.id == call.id
         self.notes.append(end)
 
@@ -138,6 +139,7 @@ class Asking:
         return Errand(
             quote_id=QuoteId("q-1"),
             negotiation_id=NegotiationId("n-1"),
+            supplier_id=SupplierId("s-1"),
             draft_id="n-1/3",
             side=Side.SUPPLIER,
             timeout_s=timeout_s,
@@ -375,13 +377,16 @@ def test_throttled_calls_are_counted_by_themselves() -> None:
     in_virtual_time(main())
 
 
-def test_what_fails_otherwise_holds_nobody_else_back() -> None:
+@pytest.mark.parametrize("retry_after_s", [None, 7.0])
+def test_what_fails_otherwise_holds_others_back_as_long_as_the_server_says(
+    retry_after_s: float | None,
+) -> None:
     async def main() -> None:
-        asking = Asking(fails(Outcome.FAILED, retry_after_s=50.0), answers())
+        asking = Asking(fails(Outcome.FAILED, retry_after_s=retry_after_s), answers())
         await asking.asks()
         await asking.asks()
 
-        assert elapsed_s() == 0
+        assert elapsed_s() == pytest.approx(retry_after_s or 0)
 
     in_virtual_time(main())
 
@@ -633,5 +638,42 @@ def test_without_a_log_it_closes_its_client_all_the_same() -> None:
         await asking.model.close()
 
         assert asking.client.is_closed
+
+    in_virtual_time(main())
+
+
+# What stands in the way of a call
+
+
+class Held(Book):
+    """Lets nobody start for a time, because of what calls under way may cost."""
+
+    until: float = 7.0
+
+    async def start(self, call: CallStart, budget: Budget) -> None:
+        if elapsed_s() < self.until:
+            raise BudgetReached("q-1", "so many tokens", is_final=False)
+        await super().start(call, budget)
+
+
+def test_while_only_calls_under_way_stand_against_it_a_call_waits_and_says_so() -> None:
+    async def main() -> None:
+        asking = Asking(answers(), book=Held())
+        await asking.asks(timeout_s=2.0)
+
+        assert elapsed_s() == pytest.approx(7.0)
+        assert [start.attempt for start in asking.book.starts] == [1]
+        assert asking.news == pytest.approx([2, 4, 6])
+
+    in_virtual_time(main())
+
+
+def test_while_its_start_is_being_noted_who_waits_hears_of_it() -> None:
+    async def main() -> None:
+        asking = Asking(answers(), book=Book(takes_s=25.0))
+        await asking.asks(timeout_s=5.0)
+
+        assert asking.news == pytest.approx([5, 10, 15, 20, 25])
+        assert asking.book.outcomes == [Outcome.ANSWERED]
 
     in_virtual_time(main())

@@ -81,14 +81,14 @@ def test_the_sample_is_negotiated_by_models_on_both_sides_to_its_end(
     assert sum(one["calls"] for one in spent) == len(server.requests)
     for one in spent:
         cost = (one["prompt_tokens"] * 0.10 + one["completion_tokens"] * 0.30) / 1e6
-        assert one["cost"] == f"EUR {cost:.4f}"
+        assert (one["cost"], one["currency"]) == (f"{cost:.4f}", "EUR")
     quote_id, negotiation_id = outcome["quote"]["id"], outcome["negotiations"][0]["id"]
     shown = command(tmp_path, "show", quote_id, "--config", config).stdout
     assert f"{spent[0]['calls']} calls" in shown
-    assert spent[0]["cost"] in shown
+    assert f"EUR {spent[0]['cost']}" in shown
     last = command(tmp_path, "show", negotiation_id, "--config", config).stdout.splitlines()[-1]
     tokens = spent[0]["prompt_tokens"] + spent[0]["completion_tokens"]
-    assert last == f"models: {spent[0]['calls']} calls, {tokens:,} tokens, {spent[0]['cost']}"
+    assert last == f"models: {spent[0]['calls']} calls, {tokens:,} tokens, EUR {spent[0]['cost']}"
 
 
 @pytest.mark.parametrize("key", [None, "", "  ", "two words", "ключ"])
@@ -276,6 +276,35 @@ def test_words_that_would_undo_an_accept_are_redone(database: Path) -> None:
     assert [r for r in server.requests if "sent back" in r.user]
 
 
+def test_words_that_can_t_be_read_are_redone_with_the_reason(database: Path) -> None:
+    with (
+        ModelServer(fault=lambda r: Fault.CUT_TEXT if r.number == 0 else None) as server,
+        models(database, model_config(server), brand="narrated", suppliers="tactics") as system,
+    ):
+        (ended,) = negotiated(system, quote_fields())
+        first = system.messages(ended.id)[0]
+
+    assert "the answer was not finished: length" in server.requests[1].user
+    assert first.origin is Origin.NARRATED
+
+
+def test_a_receipt_says_that_who_only_words_acts_on_no_text(database: Path) -> None:
+    with (
+        ModelServer() as server,
+        models(database, model_config(server), brand="narrated", suppliers="tactics") as system,
+    ):
+        quote = system.create_quote(quote_fields())
+        (one,) = system.start_negotiations(quote.id, automatic=False)
+        system.wait(quote.id, 30)
+        system.add_user_intervention("Walk away now.", negotiation_id=one.id)
+        system.wait(quote.id, 30)
+        (receipt,) = system.interventions(one.id)
+
+    assert receipt.status == "applied"
+    assert (receipt.reason or "").startswith("text kept; tactics acts on")
+    assert not any("Walk away now." in request.user for request in server.requests)
+
+
 def test_suppliers_can_differ(database: Path) -> None:
     suppliers = [make_supplier(1), make_supplier(2, negotiator="narrated"), make_supplier(3)]
     with ModelServer() as server:
@@ -420,6 +449,7 @@ def test_a_budget_is_kept_across_restarts(database: Path) -> None:
             system.wait(quote.id, 30)
         before = len(server.requests)
         assert 0 < before < 6
+        drafts = set(rows(database, "SELECT draft_id FROM calls"))
         with models(database, config) as system:
             for _ in range(3):
                 system.continue_negotiation(negotiation_id=one.id)
@@ -429,6 +459,7 @@ def test_a_budget_is_kept_across_restarts(database: Path) -> None:
 
     assert len(server.requests) == 6
     assert ended.reason is Reason.BUDGET
+    assert len(set(rows(database, "SELECT draft_id FROM calls")) - drafts) == 6 - before
 
 
 def test_a_model_that_only_an_old_negotiation_needs_is_made_beside_the_loop(

@@ -160,63 +160,14 @@ def test_who_only_words_a_move_is_told_no_limit_and_no_target_of_its_side(
     assert not words_in(prompt) & {"23", "57", "46", "41", "26", "58", "mandate", "priorities"}
 
 
-@pytest.mark.parametrize("form", ["8.47", "8,47", "USD 8,470.00", "8470", "€1.71", "8.470"])
-def test_a_limit_that_a_person_names_is_an_amount_to_who_only_words(form: str) -> None:
-    view = view_for(guided(opened(), text=f"Stop at {form}! Or at {form}."), Side.BRAND)
+def test_who_only_words_is_told_no_guidance() -> None:
+    conversation = guided(under_way(), text="Zanzibar, and not above 6.85.")
+    view = view_for(conversation, Side.BRAND)
 
-    (told,) = lines(wording_prompt(view, DRAFTS[0]), "guidance")
-
-    assert told["text"].count(AMOUNT) == 2
-    assert not {r for f in figures(told["text"]) for r in f.readings} & own_amounts(view)
-    assert form in lines(move_prompt(view), "guidance")[0]["text"]
-
-
-@pytest.mark.parametrize("form", ["８.４７", "8\u200b.47", "8.4\u20607", "8·47", "⑧.47"])
-def test_a_limit_is_hidden_however_its_digits_are_written(form: str) -> None:
-    view = view_for(guided(opened(), text=f"Stop at {form}, please."), Side.BRAND)
-
-    (told,) = lines(wording_prompt(view, DRAFTS[0]), "guidance")
-
-    assert told["text"] == f"Stop at {AMOUNT}, please."
-
-
-def test_a_limit_is_hidden_and_no_figure_around_it() -> None:
-    text = "8.47 at most; they asked 18.47, then 8.475; room 8.47/5 of 28,470.00, 57 days, 30/70."
-    view = view_for(guided(opened(), text=text), Side.BRAND)
-
-    (told,) = lines(wording_prompt(view, DRAFTS[0]), "guidance")
-
-    assert told["text"] == text.replace("8.47 at", f"{AMOUNT} at").replace(
-        "room 8.47/", f"room {AMOUNT}/"
-    )
-
-
-def test_of_two_limits_that_begin_alike_the_longer_is_hidden_whole() -> None:
-    talk = guided(make_conversation(target="8.00", limit="8.47"), text="From 8 to 8.47, no more.")
-
-    (told,) = lines(wording_prompt(view_for(talk, Side.BRAND), DRAFTS[3]), "guidance")
-
-    assert told["text"] == f"From {AMOUNT} to {AMOUNT}, no more."
-
-
-_SECRETS = st.sampled_from(
-    ["8.47", "8,470.00", "5.13", "1.71", "８.４７", "8470", "1,71", "3'420.00"]
-)
-_NEAR = st.text(alphabet=" .,'/_-%0123456789dkn\u200b·\n＄", max_size=4)
-
-
-@settings(derandomize=True, max_examples=500, deadline=None)
-@given(
-    st.lists(_SECRETS | _NEAR | st.sampled_from(["net 30", "30/70", " days", "USD"]), max_size=9)
-)
-def test_no_text_of_a_person_tells_a_limit_to_who_only_words(parts: list[str]) -> None:
-    view = view_for(OPENED, Side.BRAND)
-    guidance = heard(99, Sender.USER, "".join(parts))
-
-    prompt = wording_prompt(replace(view, messages=(guidance,)), DRAFTS[0])
-
-    told = lines(prompt, "guidance")[0]["text"]
-    assert not {r for f in figures(told) for r in f.readings} & own_amounts(view)
+    for draft in DRAFTS:
+        prompt = wording_prompt(view, draft)
+        assert "guidance" not in prompt.system + prompt.user
+        assert "Zanzibar" not in prompt.user
 
 
 def test_a_brand_that_decides_gets_all_guidance_whole_and_the_newest_last() -> None:

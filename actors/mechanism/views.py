@@ -16,6 +16,7 @@ from actors.mechanism.conversation import (
     StandingOffer,
 )
 from actors.mechanism.moves import legal_moves
+from actors.mechanism.ruling import Rule
 from actors.mechanism.utility import Utility
 from storage.mandates import Mandate
 from storage.records import Move, Priorities, Request, Style, SupplierProfile
@@ -52,6 +53,8 @@ class View:
     legal_moves: tuple[Move, ...]
     refused: str | None
     """Why the viewer's draft was just sent back."""
+    refused_by: Rule | None
+    """Which rule sent it back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +73,10 @@ BRAND_STYLE = Style()
 
 
 def view_for(
-    conversation: Conversation, side: Side, refused: str | None = None
+    conversation: Conversation,
+    side: Side,
+    refused: str | None = None,
+    refused_by: Rule | None = None,
 ) -> BrandView | SupplierView:
     """What a side sees when it is asked for its next move."""
     own, theirs = conversation.stance(side), conversation.stance(side.other)
@@ -90,6 +96,7 @@ def view_for(
         "final": conversation.is_final,
         "legal_moves": legal_moves(conversation, side),
         "refused": refused,
+        "refused_by": refused_by,
     }
     if side is Side.BRAND:
         return BrandView(

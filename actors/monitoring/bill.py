@@ -29,7 +29,9 @@ class Bill:
         spent = self._of(negotiation_id)
         least = "≥ " if spent.unknown else ""
         tokens = f"{least}{spent.prompt_tokens + spent.completion_tokens:,} tokens"
-        cost = [f"{least}{self._cost(spent)}"] if self.prices else []
+        cost = []
+        if self.prices is not None:
+            cost = [f"{least}{self.prices.currency} {self._amount(spent)}"]
         return [f"{spent.calls} call{'s' if spent.calls != 1 else ''}", tokens, *cost]
 
     def record(self, negotiation_id: NegotiationId) -> dict[str, Any]:
@@ -44,19 +46,17 @@ class Bill:
             "calls_of_unknown_cost": spent.unknown,
         }
         if self.prices is not None:
-            record["cost"] = self._cost(spent)
+            record |= {"cost": self._amount(spent), "currency": self.prices.currency}
         return {"models": record}
 
     def _of(self, negotiation_id: NegotiationId) -> Spending:
         return self.spending.get(negotiation_id, Spending())
 
-    def _cost(self, spent: Spending) -> str:
-        prices = self.prices
-        if prices is None:
+    def _amount(self, spent: Spending) -> str:
+        """To a hundredth of a cent, because a call costs parts of one; empty without prices."""
+        if self.prices is None:
             return ""
-        # a call costs parts of a cent
-        cost = prices.cost(spent.prompt_tokens, spent.completion_tokens)
-        return f"{prices.currency} {cost:.4f}"
+        return f"{self.prices.cost(spent.prompt_tokens, spent.completion_tokens):.4f}"
 
 
 NO_BILL = Bill()

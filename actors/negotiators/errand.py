@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from storage.calls import CallEnd, CallStart
-from storage.records import Budget, NegotiationId, QuoteId
+from storage.records import Budget, NegotiationId, QuoteId, SupplierId
 from storage.terms.kind import Side
 
 
@@ -18,7 +18,7 @@ class CallBook(Protocol):
         """Return once it is on disk that the call starts, or raise BudgetReached."""
         ...
 
-    def end(self, call: CallStart, end: CallEnd) -> None:
+    def end(self, call: CallStart, end: CallEnd, supplier_id: SupplierId) -> None:
         """Note what became of it."""
         ...
 
@@ -29,6 +29,7 @@ class Errand:
 
     quote_id: QuoteId
     negotiation_id: NegotiationId
+    supplier_id: SupplierId
     draft_id: str
     side: Side
     timeout_s: float

@@ -22,6 +22,8 @@ SLOWER, FASTER = 1.5, 0.6
 FASTER_AFTER_S = 5.0
 """Seconds without a throttled call after which calls come a little faster."""
 LONGEST_INTERVAL_S = 5.0
+MINUTE_S = 60.0
+"""The span over which tokens are counted: what was not used longer ago is lost."""
 LAST_ANSWERS = 1_000
 """Answers whose times are kept."""
 NO_INTERVAL_S = 0.005
@@ -63,8 +65,8 @@ class Gate:
         self._interval_s = self._least_interval_s
         self._next_at = 0.0
         """When the interval since the last start is over."""
-        self._tokens_at = 0.0
-        """When the tokens that were reserved are there again."""
+        self._tokens_at: float | None = None
+        """When the tokens that were reserved are there again; None before the first were."""
         self._sooner = asyncio.Event()
         """Set when tokens were given back."""
         self._paused_until = 0.0
@@ -85,7 +87,7 @@ class Gate:
             news: Called every `news_s` seconds while it waits, and when its turn comes late.
         """
         asked_at = _now()
-        with _told(news, news_s):
+        with telling(news, news_s):
             await self._enter(tokens)
         try:
             at = _now()
@@ -98,21 +100,28 @@ class Gate:
     def throttled(self, turn: Turn, retry_after_s: float | None) -> None:
         """Hold everybody back: the server has had too many calls."""
         now = _now()
-        pause_s = DEFAULT_PAUSE_S if retry_after_s is None else retry_after_s
-        self._paused_until = max(self._paused_until, now + min(pause_s, self._longest_pause_s))
+        self.pause(DEFAULT_PAUSE_S if retry_after_s is None else retry_after_s)
         if turn.at < self._slowed_at:
             return  # it began before calls were slowed down, so it says nothing new
         slower_s = self._interval_s * SLOWER or self._first_interval_s(now)
-        self._interval_s = min(slower_s, LONGEST_INTERVAL_S)
+        self._interval_s = max(self._least_interval_s, min(slower_s, LONGEST_INTERVAL_S))
         self._changed_at = self._slowed_at = now
 
-    def went_well(self, reserved: int, used: int | None) -> None:
-        """Let calls come a little faster if none was throttled for a time, and give back tokens."""
+    def pause(self, seconds: float) -> None:
+        """Have nobody pass for a time, as a server asks; never longer than is allowed."""
+        until = _now() + min(seconds, self._longest_pause_s)
+        self._paused_until = max(self._paused_until, until)
+
+    def give_back(self, tokens: int) -> None:
+        """Have others use tokens that were reserved and not spent."""
+        if self._tokens_at is not None:
+            self._tokens_at -= tokens * self._token_s
+            self._sooner.set()
+
+    def went_well(self) -> None:
+        """Let calls come a little faster if none was throttled for a time."""
         now = _now()
         self._answered_at.append(now)
-        if used is not None:
-            self._tokens_at -= max(0, reserved - used) * self._token_s
-            self._sooner.set()
         if self._interval_s > self._least_interval_s and now - self._changed_at > FASTER_AFTER_S:
             faster_s = self._interval_s * FASTER
             self._interval_s = max(
@@ -142,11 +151,12 @@ class Gate:
                         await self._sooner.wait()
             now = _now()
             self._next_at = now + self._interval_s
-            self._tokens_at = now + tokens * self._token_s
+            so_far = now if self._tokens_at is None else max(self._tokens_at, now - MINUTE_S)
+            self._tokens_at = so_far + tokens * self._token_s
 
     @property
     def _opens_at(self) -> float:
-        return max(self._next_at, self._tokens_at, self._paused_until)
+        return max(self._next_at, self._tokens_at or 0.0, self._paused_until)
 
 
 def _now() -> float:
@@ -154,7 +164,7 @@ def _now() -> float:
 
 
 @contextmanager
-def _told(news: Callable[[], None], news_s: float) -> Iterator[None]:
+def telling(news: Callable[[], None], news_s: float) -> Iterator[None]:
     """Call `news` every `news_s` seconds meanwhile."""
     loop = asyncio.get_running_loop()
 

@@ -101,6 +101,8 @@ class MistralClient:
             timeout_ms=round(settings.attempt_timeout_s * 1000),
             debug_logger=_Silent(),
         )
+        # it would send both sides' briefs to whoever the environment names
+        setattr(self._sdk.sdk_configuration, "telemetry", False)  # noqa: B010 - it declares none
         self._formats: dict[int, models.ResponseFormat] = {}
 
     def __reduce__(self) -> NoReturn:
@@ -186,8 +188,14 @@ def _refused(status: int, headers: httpx2.Headers) -> CallFailed:
             is_free=True,
         )
     if status >= 500 or status in RETRYABLE:
-        words = f"the server failed (HTTP {status})"
-        return CallFailed(Outcome.FAILED, words, http_status=status, retryable=True, is_free=True)
+        # a gateway may have given up on an answer that was being made, and is paid for
+        return CallFailed(
+            Outcome.FAILED,
+            f"the server failed (HTTP {status})",
+            http_status=status,
+            retryable=True,
+            retry_after_s=_retry_after_s(headers.get("retry-after")),
+        )
     words = f"{REASONS.get(status, 'the server refuses the request')} (HTTP {status})"
     return CallFailed(Outcome.REFUSED, words, http_status=status, is_free=True)
 

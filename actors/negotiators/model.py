@@ -20,14 +20,17 @@ from actors.errors import ModelFailed
 from actors.mechanism.moves import Withheld
 from actors.negotiators.answers import Schema
 from actors.negotiators.errand import Errand
-from actors.negotiators.gate import NEWS_S, Gate, Turn
+from actors.negotiators.gate import NEWS_S, Gate, Turn, telling
 from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.prompt_log import PromptLog
 from actors.negotiators.prompts import Prompt
 from storage.calls import CallEnd, CallId, CallStart, Outcome
+from storage.errors import BudgetReached
 from storage.store import utc_now
 
 T = TypeVar("T")
+BUDGET_LOOK_S = 0.5
+"""Seconds after which a call is tried again that only others under way stand against."""
 FRAME_TOKENS = 100
 """Tokens that a server puts around a prompt and a schema, at most; each of them has no more tokens
 than bytes."""
@@ -121,7 +124,8 @@ class Model:
             tokens = self._may_cost(question)
             async with self._gate.turn(tokens, errand.news, news_s) as turn:
                 call = self._call(question, errand, attempt, turn)
-                await errand.book.start(call, errand.budget)
+                with telling(errand.news, news_s):
+                    await self._started(call, errand)
                 began = clock()
                 try:
                     return await self._answered(question, call, errand, left_s)
@@ -132,6 +136,7 @@ class Model:
                         self._gate.throttled(turn, failed.retry_after_s)
                     else:
                         failures += 1
+                        self._gate.pause(failed.retry_after_s or 0.0)
             pause_s = self._pause_s(failures, failed)
             left_s -= clock() - began + pause_s
             done = failures >= settings.attempts or throttled >= settings.throttled_attempts
@@ -146,6 +151,22 @@ class Model:
         if self._prompt_log is not None:
             self._prompt_log.close()
 
+    async def _started(self, call: CallStart, errand: Errand) -> None:
+        """Have it noted that a call starts; while only calls under way stand against it, wait."""
+        try:
+            while True:
+                try:
+                    await errand.book.start(call, errand.budget)
+                except BudgetReached as reached:
+                    if reached.is_final:
+                        raise
+                else:
+                    return
+                await asyncio.sleep(BUDGET_LOOK_S)
+        except BaseException:
+            self._gate.give_back(call.may_cost_tokens)
+            raise
+
     async def _answered(
         self, question: Question[T], call: CallStart, errand: Errand, left_s: float
     ) -> T | Withheld:
@@ -158,7 +179,7 @@ class Model:
             noted = CallEnd.model_validate(
                 {"id": call.id, "outcome": outcome, "latency_s": latency_s, **facts}
             )
-            errand.book.end(call, noted)
+            errand.book.end(call, noted, errand.supplier_id)
 
         timeout_s = min(self._settings.attempt_timeout_s, left_s)
         try:
@@ -172,7 +193,10 @@ class Model:
             words = f"no answer within {timeout_s:.3g} s"
             raise CallFailed(Outcome.TIMED_OUT, words, retryable=True) from None
         except CallFailed as failed:
-            free = {"prompt_tokens": 0, "completion_tokens": 0} if failed.is_free else {}
+            free: dict[str, int] = {}
+            if failed.is_free:
+                free = {"prompt_tokens": 0, "completion_tokens": 0}
+                self._gate.give_back(call.may_cost_tokens)
             end(failed.outcome, http_status=failed.http_status, **free)
             raise
         answer = question.read(reply.text, reply.finish_reason)
@@ -184,7 +208,10 @@ class Model:
             completion_tokens=reply.completion_tokens,
             finish_reason=reply.finish_reason,
         )
-        self._gate.went_well(call.may_cost_tokens, _sum(reply))
+        used = _sum(reply)
+        if used is not None:
+            self._gate.give_back(max(0, call.may_cost_tokens - used))
+        self._gate.went_well()
         if self._prompt_log is not None:
             self._prompt_log.write(call, question.prompt, reply.text)
         return answer

@@ -18,7 +18,7 @@ class PromptLog:
 
     def __init__(self, path: Path) -> None:
         """It is made with its first line."""
-        self._path = path
+        self._path = path.absolute()  # the host program may change its working folder
         self._descriptor: int | None = None
 
     @staticmethod
