@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,9 +87,10 @@ def readable(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except peewee.OperationalError as error:
+    # peewee translates what a statement raises at once, not what SQLite finds out row by row
+    except (peewee.OperationalError, sqlite3.OperationalError) as error:
         raise DatabaseUnavailable(f"{path}: {error}") from error
-    except peewee.DatabaseError as error:
+    except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
         raise DatabaseUnusable(_words(path, error)) from error
 
 

@@ -83,7 +83,7 @@ class Receipts:
         connection: Any = self._database.connection()  # type: ignore[no-untyped-call]
         # what another program wrote need not be text, and one such row must not hide the others:
         # SQLite and peewee would both raise
-        connection.text_factory = _text_or_bytes
+        connection.text_factory = text_or_bytes
         try:
             sql, values = query.bind(self._database).sql()
             rows = self._database.execute_sql(sql, values).fetchall()  # type: ignore[no-untyped-call]
@@ -92,7 +92,8 @@ class Receipts:
         return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
 
 
-def _text_or_bytes(raw: bytes) -> str | bytes:
+def text_or_bytes(raw: bytes) -> str | bytes:
+    """What SQLite holds as text, decoded where it is text."""
     try:
         return raw.decode()
     except UnicodeDecodeError:
