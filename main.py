@@ -304,6 +304,18 @@ def _show(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _verify(options: argparse.Namespace) -> int:
+    from actors.audit import audit
+    from actors.monitoring.findings import findings_lines, findings_record
+
+    found = audit(_store(options))
+    if options.json:
+        _print_json(findings_record(found))
+    else:
+        print("\n".join(findings_lines(found)))
+    return NOT_DONE if found.faults else DONE
+
+
 def _store(options: argparse.Namespace, *, to_write: bool = False) -> Any:
     from storage.store import Store
 
@@ -368,6 +380,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "list": _list,
     "show": _show,
     "recover": _recover,
+    "verify": _verify,
     "serve": _serve,
     "repl": _repl,
 }

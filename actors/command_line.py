@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     show = command("show", "show a quote, a conversation or a receipt")
     show.add_argument("id", type=_id, metavar="ID", help="of a quote, a negotiation or a receipt")
     command("recover", "go on with all that was left over", shared, engine)
+    command("verify", "look for faults in all that is saved")
     serve = command("serve", "be the engine until SIGTERM", shared, engine)
     serve.add_argument("--exit-with-parent", action="store_true", help="end when the parent does")
     command("repl", "type Python with `system`", files, engine)

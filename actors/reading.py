@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.audit import Findings, audit
 from storage.calls import Call, Spending
 from storage.interventions import Intervention, InterventionId
 from storage.ledger import Ledger
@@ -49,3 +50,7 @@ class Reading:
     def intervention(self, intervention_id: InterventionId) -> Intervention:
         """What became of an intervention, or UnknownRecord."""
         return self._store.intervention(intervention_id)
+
+    def verify(self) -> Findings:
+        """Audit the database: what was looked at, and each fault; while it is used, too."""
+        return audit(self._store)

@@ -35,7 +35,7 @@ from storage.hashes import (
     canonical,
 )
 from storage.interventions import Intervention, InterventionId, Unreadable
-from storage.receipts import Receipts
+from storage.receipts import Receipts, text_or_bytes
 from storage.records import (
     Message,
     Negotiation,
@@ -46,6 +46,7 @@ from storage.records import (
     QuoteStatus,
 )
 from storage.requests import Requests
+from storage.snapshot import Snapshot
 from storage.state import known
 from storage.statements import (
     SELECT_ALL_ACTIVE,
@@ -179,6 +180,22 @@ class Store:
         with readable(self.path), self.connection():
             rows = self._run(SELECT_ALL_ACTIVE).fetchall()
         return tuple((QuoteId(quote_id), NegotiationId(own_id)) for quote_id, own_id in rows)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The rows as they stand at one instant, whatever is in them; nobody waits meanwhile.
+
+        Raises:
+            DatabaseUnavailable: It can't be read now, and trying again may help.
+            DatabaseUnusable: It is damaged in what was read.
+        """
+        with readable(self.path), self.connection(), self._database.atomic():
+            connection: Any = self._database.connection()  # type: ignore[no-untyped-call]
+            connection.text_factory = text_or_bytes
+            try:
+                yield Snapshot(connection)
+            finally:
+                connection.text_factory = str
 
     def data_version(self) -> int:
         """Another number whenever another connection has committed; for an open connection."""
