@@ -47,7 +47,7 @@ def _negotiation_faults(dossier: Dossier) -> Iterator[Fault]:
 
 
 def _message_faults(dossier: Dossier) -> Iterator[Fault]:
-    before, expected = dossier.negotiation["brief_hash"], 1
+    before, expected = _plain(dossier.negotiation["brief_hash"]), 1
     for row in dossier.messages:
         here = at(negotiation_id=dossier.negotiation["id"], seq=row["seq"])
         if row["seq"] != expected:
@@ -55,7 +55,7 @@ def _message_faults(dossier: Dossier) -> Iterator[Fault]:
         if message_hash(before, _hashable(row)) != row["hash"]:
             yield Fault(here, "its hash is not that of its columns and of the message before it")
         # a change shows where it is, and not in all that comes after it
-        before = row["hash"]
+        before = _plain(row["hash"])
         expected = row["seq"] + 1 if isinstance(row["seq"], int) else expected + 1
 
 
@@ -86,8 +86,9 @@ def _intervention_faults(row: Row) -> Iterator[Fault]:
 
 
 def _hashable(row: Row) -> dict[str, Any]:
-    """A row of which a hash can be made; what can't be text or a whole number changes it."""
-    return {
-        column: repr(value) if isinstance(value, bytes | float) else value
-        for column, value in row.items()
-    }
+    """A row of which a hash can be made; what is neither text nor a whole number changes it."""
+    return {column: _plain(value) for column, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    return repr(value) if isinstance(value, bytes | float) else value

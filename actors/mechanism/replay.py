@@ -21,6 +21,7 @@ from storage.records import (
     Quote,
     Reason,
     Sender,
+    Terms,
 )
 from storage.terms.kind import Side
 
@@ -127,12 +128,13 @@ class _Replay:
         yield from self._person(message)
         draft = Draft(message.move or "", message.content, message.terms, message.accepts_seq)
         ruling = judge(conversation, side, draft, message.origin)
-        self._closing, self._refused = ruling.ending, ruling.entry is None
+        self._closing = ruling.ending
         against = ruling.refusal.rule if ruling.refusal else ruling.demoted
+        self._refused = against is not None
         if against is not None:
             yield SAID_OF[against]
         elif not _is_as_ruled(message, ruling):
-            yield "its terms are not those of the offer that it accepts"
+            yield "its terms are not those that the rules make of it"
             self._refused = True
 
     def _person(self, message: Message) -> Iterator[str]:
@@ -188,5 +190,12 @@ class _Replay:
 
 
 def _is_as_ruled(message: Message, ruling: Ruling) -> bool:
-    entry = ruling.entry
-    return entry is not None and (message.move, message.terms) == (entry.move, entry.terms)
+    """Whether its terms are those that the rules made of its draft, as they are written."""
+    assert ruling.entry is not None  # noqa: S101 - it was not refused
+    # equal amounts can be written with other decimals
+    saved, ruled = (_written(terms) for terms in (message.terms, ruling.entry.terms))
+    return saved == ruled
+
+
+def _written(terms: Terms | None) -> object:
+    return None if terms is None else terms.model_dump(mode="json")
