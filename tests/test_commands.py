@@ -407,6 +407,59 @@ def test_a_database_that_stays_locked_is_one_clear_line(
     assert sql(tmp_path, "SELECT status FROM quotes") == [("pending",)]
 
 
+# verify
+
+
+def test_verify_counts_what_is_sound(run: Run, opened: tuple[str, list[str]]) -> None:
+    counted = {"quotes": 1, "negotiations": 3, "messages": 0, "interventions": 0, "calls": 0}
+
+    looked_at = "quotes: 1, negotiations: 3, messages: 0, interventions: 0, calls: 0"
+    assert run("verify") == (0, f"faults: 0; looked at {looked_at}\n", "")
+    code, printed, _ = run("verify", "--json")
+    assert (code, json.loads(printed)) == (0, {"counted": counted, "faults": []})
+
+
+def test_verify_prints_a_harmless_line_for_each_fault(
+    run: Run, tmp_path: Path, opened: tuple[str, list[str]]
+) -> None:
+    _, (first, *_) = opened
+    sql(tmp_path, f"UPDATE negotiations SET rounds = 7 WHERE id = '{first}'")  # noqa: S608
+    sql(tmp_path, "INSERT INTO interventions (id, negotiation_id) VALUES (char(27) || 'x', 'n-9')")
+
+    code, printed, errors = run("verify")
+
+    assert (code, errors) == (1, "")
+    assert printed.splitlines()[:-1] == [
+        f"{first}: its columns have changed: they are not those of its row_hash",
+        f"{first}: its rounds is not that of its messages",
+        "n-9: there is no such row, and 1 of interventions belong to it",
+    ]
+    assert printed.splitlines()[-1].startswith("faults: 3; looked at quotes: 1, negotiations: 3")
+
+    sql(tmp_path, f"UPDATE interventions SET negotiation_id = '{first}', message_seq = 5")  # noqa: S608
+    _, printed, _ = run("verify")
+    assert f"{first} \\x1bx: its message_seq is that of no message of a person\n" in printed
+    code, printed, _ = run("verify", "--json")
+    assert code == 1
+    assert json.loads(printed)["faults"][0] == {
+        "where": {"negotiation_id": first},
+        "what": "its columns have changed: they are not those of its row_hash",
+    }
+
+
+def test_verify_of_what_is_no_database_is_one_clear_line(run: Run, tmp_path: Path) -> None:
+    assert run("verify") == (
+        2,
+        "",
+        "parley: parley.db: there is no such database: `run` makes one\n",
+    )
+    (tmp_path / "parley.db").write_text("not a database at all, but long enough to be looked at")
+
+    code, printed, errors = run("verify")
+    assert (code, printed) == (2, "")
+    assert errors == "parley: parley.db: is no database: name another file\n"
+
+
 def test_from_a_fresh_folder_every_command_is_a_process_that_works(tmp_path: Path) -> None:
     def parley(*arguments: str) -> str:
         ran = command(tmp_path, *arguments)
@@ -419,3 +472,4 @@ def test_from_a_fresh_folder_every_command_is_a_process_that_works(tmp_path: Pat
     assert parley("cancel", quote_id) == f"{quote_id} is cancelled\n"
     assert "cancelled" in parley("list")
     parley("show", quote_id)
+    assert parley("verify").startswith("faults: 0; looked at quotes: 1")

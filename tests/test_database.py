@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from casebook import Casebook
 from factories import make_quote
 
 from storage.database import open_to_read, open_to_write
@@ -149,3 +150,23 @@ def test_a_database_whose_pages_are_damaged_is_said_to_be(tmp_path: Path) -> Non
         Store(path, read_only=True).quotes()
     with pytest.raises(DatabaseUnusable, match=r"is a damaged database .*: restore it from a"):
         Store(path).add_quote(make_quote())
+
+
+def test_damage_that_shows_row_by_row_is_said_too(tmp_path: Path) -> None:
+    case = Casebook(tmp_path / "parley.db")
+    for _ in range(30):
+        case.say("brand", "talk", content="Let us talk. " * 50)
+    with closing(sqlite3.connect(case.ledger.path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    sound, told = case.ledger.path.read_bytes(), 0
+    copy = tmp_path / "copy.db"
+
+    for place in range(size, len(sound), size):
+        copy.write_bytes(sound[:place] + b"\xaa" * size + sound[place + size :])
+        try:
+            Store(copy, read_only=True).messages(case.id)
+        except DatabaseUnusable:  # and nothing else
+            told += 1
+
+    assert told > 3
