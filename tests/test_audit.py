@@ -417,7 +417,38 @@ def test_a_thousand_changed_bytes_are_each_found(settled: Casebook, tmp_path: Pa
     assert missed == []
 
 
+def test_an_end_before_the_last_message_is_named(case: Casebook) -> None:
+    case.offer("brand", "6.00")
+    cancel(case)
+    case.sql(f"{N}ended_at = created_at, created_at = '{TIME}'", rehash=True)
+
+    assert case.faults() == [f"{case.id}: its time is before that of what came before it"]
+
+
+def test_the_rest_is_looked_at_where_a_quote_is_gone(case: Casebook) -> None:
+    cancel(case)
+    case.sql("DELETE FROM quotes")
+
+    assert case.faults() == [
+        f"{case.quote.id}: there is no such row, and 1 of negotiations belong to it"
+    ]
+
+
 # Rows and files that can't be read
+
+
+def test_an_index_that_does_not_fit_its_table_is_named(settled: Casebook, tmp_path: Path) -> None:
+    path = copied(settled, tmp_path)
+    change(
+        path,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = replace(sql, 'status,', 'currency,') "
+        "WHERE name = 'quotes_by_status'",
+    )
+
+    assert "the database: the file is damaged: row 1 missing from index quotes_by_status" in (
+        told(path, settled)
+    )
 
 
 @pytest.mark.parametrize("table", ["quotes", "negotiations", "messages", "interventions"])
