@@ -147,6 +147,13 @@ def test_it_is_clean_before_anything_is_said(case: Casebook) -> None:
     assert case.faults() == []
 
 
+def test_several_that_share_one_answer_are_clean(case: Casebook) -> None:
+    asked = [case.receive(text="Hurry."), case.receive(text="And be kind.")]
+    case.offer("brand", "6.00", answers=case.guide(*asked))
+
+    assert case.faults() == []
+
+
 def test_a_person_s_own_moves_are_clean(tmp_path: Path) -> None:
     accepting, leaving = Casebook(tmp_path / "a.db"), Casebook(tmp_path / "b.db")
     for case in (accepting, leaving):
