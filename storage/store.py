@@ -155,24 +155,24 @@ class Store:
 
     def interventions(self, negotiation_id: NegotiationId) -> list[Intervention]:
         """A negotiation's interventions, oldest first, or UnknownRecord."""
-        with self.connection():
+        with readable(self.path), self.connection():
             self.negotiation(negotiation_id)
             return list(self._receipts.of(negotiation_id))
 
     def intervention(self, intervention_id: InterventionId) -> Intervention:
         """One intervention, or UnknownRecord."""
-        with self.connection():
+        with readable(self.path), self.connection():
             return self._receipts.one(intervention_id)
 
     def calls(self, negotiation_id: NegotiationId) -> list[Call]:
         """The calls that models made for a negotiation, oldest first, or UnknownRecord."""
-        with self.connection():
+        with readable(self.path), self.connection():
             self.negotiation(negotiation_id)
             return self._calls.of(negotiation_id)
 
     def spending(self, quote_id: QuoteId) -> dict[NegotiationId, Spending]:
         """What each negotiation of a quote has spent, without those whose models made no call."""
-        with self.connection():
+        with readable(self.path), self.connection():
             return self._calls.spending(quote_id)
 
     def active(self) -> tuple[tuple[QuoteId, NegotiationId], ...]:
