@@ -56,7 +56,7 @@ from actors.saves import (
     SaveRefusals,
     WatchPersistence,
 )
-from storage.errors import DatabaseUnavailable, StorageError
+from storage.errors import DatabaseUnavailable, DatabaseUnusable, StorageError
 from storage.interventions import Intervention
 from storage.ledger import Appended, Ledger
 from storage.records import NegotiationId
@@ -144,8 +144,6 @@ class Persistence(pykka.ThreadingActor):
         if self._halted is not None:
             return  # the watcher has told everybody
         try:
-            # a file that was deleted or moved takes all that is written, and nobody finds it again
-            self._ledger.check_place()
             receipts = self._commit(group)
         except BaseException as error:  # noqa: BLE001 - nothing may end this thread unheard
             self._halt(error)
@@ -166,6 +164,8 @@ class Persistence(pykka.ThreadingActor):
     def _commit(self, group: list[Save]) -> list[tuple[Ref, Receipt]]:
         pause_s = FIRST_PAUSE_S
         while True:
+            # a file that was deleted or moved takes all that is written, and nobody finds it again
+            self._ledger.check_place()
             try:
                 with self._ledger.transaction():
                     receipts = [each for run in _runs(group) for each in self._save_run(run)]
@@ -195,7 +195,7 @@ class Persistence(pykka.ThreadingActor):
             try:
                 with self._ledger.savepoint():
                     receipts = self._save_messages(messages)
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, DatabaseUnusable):
                 raise
             except StorageError:
                 pass  # which one it was shows when each is saved alone
@@ -217,8 +217,8 @@ class Persistence(pykka.ThreadingActor):
         try:
             with self._ledger.savepoint():
                 return self._save(mail)
-        except DatabaseUnavailable:
-            raise
+        except (DatabaseUnavailable, DatabaseUnusable):
+            raise  # it concerns all of the group
         except (StorageError, Refused) as error:
             if isinstance(mail, OpenNegotiations):
                 return OpeningFailed(quote_id=mail.quote_id, error=error)

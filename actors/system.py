@@ -130,7 +130,7 @@ class NegotiationSystem(Reading):
         Raises:
             ConfigError: The config, or a negotiator's name, has mistakes, or there can't be a log.
             EngineRunning: Another system runs on the database, here or in another process.
-            DatabaseUnusable: The database can't be opened, or is not ours.
+            DatabaseUnusable: The database can't be opened, is not ours, or is damaged.
             OSError: The log can't be opened.
         """
         chosen = config if isinstance(config, Config) else load_config(config)

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import peewee
 from peewee import SqliteDatabase
@@ -18,26 +19,50 @@ from storage.errors import DatabaseUnavailable, DatabaseUnusable
 PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "temp_store": "memory"}
 BUSY_TIMEOUT_S = 5.0
 """How long a statement waits for another process's transaction."""
+NEVER_PASSES = ("no such ", "Could not decode")
+"""What tells, among all that may pass, of tables or texts that aren't as we wrote them."""
+NOT_UNDONE_ALONE = (
+    sqlite3.DatabaseError,
+    peewee.DatabaseError,
+    DatabaseUnavailable,
+    DatabaseUnusable,
+)
+"""What may have undone the whole transaction, so that no savepoint of it is left."""
 
 
-def open_to_write(path: Path) -> SqliteDatabase:
+class Database(SqliteDatabase):
+    """Undoes what there is to undo: of a full or damaged disk SQLite itself undoes everything."""
+
+    def rollback(self) -> None:
+        """Undo the transaction, if there still is one; what has ended it is what must be told."""
+        connection: Any = self.connection()  # type: ignore[no-untyped-call]
+        if connection.in_transaction:
+            super().rollback()
+
+
+def open_to_write(path: Path, *, all_pages: bool = False) -> SqliteDatabase:
     """Open a database at the newest version, and make it if there is none.
 
+    Args:
+        all_pages: Whether to look at every page first: a second for some 500 MB.
+
     Raises:
-        DatabaseUnusable: It can't be written, is not ours, or is newer than us.
+        DatabaseUnusable: It can't be written, is not ours, is newer than us, or is damaged.
     """
     if reason := why_not_writable(path):
         raise DatabaseUnusable(f"{path}: {reason}")
     # absolute, because the host program may change its working folder; and a file that was deleted
     # must not be made anew, empty, by whoever reads next
     uri = f"{path.absolute().as_uri()}?mode=rw"
-    database = SqliteDatabase(uri, uri=True, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S)
+    database = Database(uri, uri=True, pragmas=PRAGMAS, timeout=BUSY_TIMEOUT_S)
     with _explained(path):
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         # WAL is a change of the file, so a file that is not ours must be found out before
         with SqliteDatabase(str(path), timeout=BUSY_TIMEOUT_S) as plain:
             migrations.check(plain, path)
+            if all_pages:
+                _check_pages(plain)
         with database.connection_context():
             migrations.migrate(database)
     return database
@@ -56,7 +81,7 @@ def open_to_read(path: Path) -> SqliteDatabase:
     if not os.access(path, os.R_OK):
         raise DatabaseUnusable(f"{path}: may not be read: name another file, or ask its owner")
     uri = f"{path.absolute().as_uri()}?{_reading_mode(path)}"
-    database = SqliteDatabase(uri, uri=True, timeout=BUSY_TIMEOUT_S)
+    database = Database(uri, uri=True, timeout=BUSY_TIMEOUT_S)
     with _explained(path), database.connection_context():
         migrations.check(database, path)
         migrations.check_is_newest(database, path)
@@ -88,10 +113,63 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     # peewee translates what a statement raises at once, not what SQLite finds out row by row
-    except (peewee.OperationalError, sqlite3.OperationalError) as error:
+    except (sqlite3.OperationalError, peewee.OperationalError) as error:
+        if any(words in str(error) for words in NEVER_PASSES):
+            raise DatabaseUnusable(_words(path, error)) from error
         raise DatabaseUnavailable(f"{path}: {error}") from error
-    except (peewee.DatabaseError, sqlite3.DatabaseError) as error:
+    except (sqlite3.DatabaseError, peewee.DatabaseError) as error:
         raise DatabaseUnusable(_words(path, error)) from error
+
+
+@contextmanager
+def atomic(database: SqliteDatabase, *kind: str) -> Iterator[None]:
+    """A transaction, or a savepoint inside one, that raises what went wrong first.
+
+    When a disk is full or damaged SQLite may undo the whole transaction by itself; then undoing a
+    savepoint fails too, and that says nothing.
+    """
+    first: BaseException | None = None
+    try:
+        with database.atomic(*kind):
+            try:
+                yield
+            except BaseException as error:
+                first = error
+                raise
+    except peewee.OperationalError:
+        if isinstance(first, NOT_UNDONE_ALONE):
+            raise first from None
+        raise
+
+
+def read_rows(database: SqliteDatabase, query: Any) -> list[dict[str, Any]]:
+    """The rows of a query, with what is no text as bytes: one such row must not hide the others.
+
+    Another program may have written it, or the disk has damaged it; SQLite and peewee would raise.
+    """
+    connection: Any = database.connection()  # type: ignore[no-untyped-call]
+    connection.text_factory = text_or_bytes
+    try:
+        sql, values = query.bind(database).sql()
+        cursor: Any = database.execute_sql(sql, values)  # type: ignore[no-untyped-call]
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    finally:
+        connection.text_factory = str
+
+
+def text_or_bytes(raw: bytes) -> str | bytes:
+    """What SQLite holds as text, decoded where it is text."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
+def _check_pages(database: SqliteDatabase) -> None:
+    (found,) = database.execute_sql("PRAGMA quick_check(1)").fetchone()  # type: ignore[no-untyped-call]
+    if found != "ok":
+        raise peewee.DatabaseError(f"malformed: {' '.join(found.split())}")
 
 
 @contextmanager

@@ -5,8 +5,10 @@ Called by one thread only, inside `transaction()`, each change inside `savepoint
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from storage.calls import CallEnd, CallStart
@@ -46,7 +48,7 @@ from storage.statements import (
     UPDATE_AFTER_MESSAGE,
     UPDATE_STATES,
 )
-from storage.store import Store
+from storage.store import Store, utc_now
 from storage.tables import MessageRow, NegotiationRow, from_row, terms_to_json, to_json, to_row
 
 ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
@@ -64,6 +66,14 @@ class Appended:
 
 class Ledger(Store):
     """What is said, and what becomes of it."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
+        """Open the database, and look at every page of it: what is damaged must not be built on.
+
+        Raises:
+            DatabaseUnusable: As for a store, or a page is damaged.
+        """
+        super().__init__(path, clock=clock, all_pages=True)
 
     def open_negotiations(
         self, quote_id: QuoteId, negotiations: Iterable[Negotiation]

@@ -8,13 +8,13 @@ from typing import Any
 
 from peewee import SQL, SqliteDatabase
 
+from storage.database import read_rows
 from storage.errors import DamagedRow, UnknownRecord
 from storage.hashes import intervention_hash
 from storage.interventions import Intervention, InterventionStatus, Unreadable
 from storage.records import NegotiationId
 from storage.tables import InterventionRow, from_row, to_row
 
-COLUMNS = InterventionRow._meta.sorted_field_names
 # the rowid tells apart what another program wrote within a millisecond
 OLDEST_FIRST = (InterventionRow.created_at, SQL("rowid"))
 
@@ -80,24 +80,7 @@ class Receipts:
 
     def _rows(self, condition: Any) -> list[dict[str, Any]]:
         query = InterventionRow.select().where(condition).order_by(*OLDEST_FIRST)
-        connection: Any = self._database.connection()  # type: ignore[no-untyped-call]
-        # what another program wrote need not be text, and one such row must not hide the others:
-        # SQLite and peewee would both raise
-        connection.text_factory = text_or_bytes
-        try:
-            sql, values = query.bind(self._database).sql()
-            rows = self._database.execute_sql(sql, values).fetchall()  # type: ignore[no-untyped-call]
-        finally:
-            connection.text_factory = str
-        return [dict(zip(COLUMNS, row, strict=True)) for row in rows]
-
-
-def text_or_bytes(raw: bytes) -> str | bytes:
-    """What SQLite holds as text, decoded where it is text."""
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        return raw
+        return read_rows(self._database, query)
 
 
 def _read(row: Mapping[str, Any]) -> Intervention | Unreadable:

@@ -19,11 +19,10 @@ import orjson
 import peewee
 
 from storage.calls import Call, Calls, Spending
-from storage.database import open_to_read, open_to_write, readable
+from storage.database import atomic, open_to_read, open_to_write, read_rows, readable, text_or_bytes
 from storage.errors import (
     DamagedRow,
     DatabaseLost,
-    DatabaseUnavailable,
     NegotiationNotActive,
     QuoteEnded,
     QuoteNotPending,
@@ -35,7 +34,7 @@ from storage.hashes import (
     canonical,
 )
 from storage.interventions import Intervention, InterventionId, Unreadable
-from storage.receipts import Receipts, text_or_bytes
+from storage.receipts import Receipts
 from storage.records import (
     Message,
     Negotiation,
@@ -78,7 +77,12 @@ class Store:
     """A database that is open, checked and at the newest version."""
 
     def __init__(
-        self, path: Path, *, clock: Callable[[], datetime] = utc_now, read_only: bool = False
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        read_only: bool = False,
+        all_pages: bool = False,
     ) -> None:
         """Open the database, and make it if there is none.
 
@@ -86,13 +90,16 @@ class Store:
             path: The SQLite file; its folder must exist. Only its owner may read it.
             clock: Tells the time of messages, in UTC.
             read_only: Nothing is made or changed; the file may be one that may not be written.
+            all_pages: Whether every page is looked at first: a second for some 500 MB.
 
         Raises:
-            DatabaseUnusable: The file is not ours, newer than us, or can't be opened.
+            DatabaseUnusable: The file is not ours, newer than us, damaged, or can't be opened.
         """
         self.path = path
         self._clock = clock
-        self._database = open_to_read(path) if read_only else open_to_write(path)
+        self._database = (
+            open_to_read(path) if read_only else open_to_write(path, all_pages=all_pages)
+        )
         self._file = path.absolute()  # the host program may change its working folder
         self._place = _place_of(self._file)
         self._receipts = Receipts(self._database)
@@ -147,7 +154,7 @@ class Store:
 
     def load(self, negotiation_id: NegotiationId) -> Loaded:
         """All of a negotiation, as of one instant."""
-        with readable(self.path), self.connection(), self._database.atomic():
+        with readable(self.path), self.connection(), atomic(self._database):
             negotiation = self.negotiation(negotiation_id)
             quote = self.quote(negotiation.quote_id)
             messages = tuple(self.messages(negotiation_id))
@@ -199,13 +206,13 @@ class Store:
 
     def data_version(self) -> int:
         """Another number whenever another connection has committed; for an open connection."""
-        with _translated():
+        with _translated(self.path):
             (version,) = self._run("PRAGMA data_version").fetchone()
         return int(version)
 
     def requests(self) -> Requests:
         """What other processes ask for."""
-        with self.connection(), _translated(), self._database.atomic():
+        with self.connection(), _translated(self.path), atomic(self._database):
             rows = self._receipts.received()
             read = [row for row in rows if isinstance(row, Intervention)]
             ids = canonical([row.negotiation_id for row in read])
@@ -318,21 +325,22 @@ class Store:
         Raises:
             DatabaseUnavailable: Nothing was saved, and trying again may help.
             RowRefused: Nothing was saved, because a row breaks a rule of its table.
+            DatabaseUnusable: Nothing was saved, because the file is damaged.
         """
-        with self._writing, _translated(), self._database.atomic("IMMEDIATE"):
+        with self._writing, _translated(self.path), atomic(self._database, "IMMEDIATE"):
             yield
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """Inside a transaction: what fails in here is undone alone."""
-        with _translated(), self._database.atomic():
+        with _translated(self.path), atomic(self._database):
             yield
 
     # How
 
     def _rows(self, query: Any) -> list[Any]:
         with readable(self.path), self.connection():
-            return list(query.bind(self._database).dicts())
+            return read_rows(self._database, query)
 
     def _run(self, sql: str, *values: Any) -> Any:
         # past peewee, which takes as long to hand a statement over as SQLite to run it
@@ -371,10 +379,9 @@ def _place_of(path: Path) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.OperationalError, peewee.OperationalError) as error:
-        raise DatabaseUnavailable(str(error)) from error
-    except (sqlite3.IntegrityError, peewee.IntegrityError) as error:
-        raise RowRefused(str(error)) from error
+def _translated(path: Path) -> Iterator[None]:
+    with readable(path):
+        try:
+            yield
+        except (sqlite3.IntegrityError, peewee.IntegrityError) as error:
+            raise RowRefused(str(error)) from error

@@ -403,7 +403,7 @@ def test_a_database_that_stays_locked_is_one_clear_line(
         code, printed, errors = run("start", quote_id)
 
     assert (code, printed) == (2, "")
-    assert errors == "parley: database is locked: nothing was written: try again\n"
+    assert errors == "parley: parley.db: database is locked: nothing was written: try again\n"
     assert sql(tmp_path, "SELECT status FROM quotes") == [("pending",)]
 
 
