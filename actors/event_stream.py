@@ -86,6 +86,8 @@ class _LogFile:
         self._descriptor: int | None = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._thread: int | None = None
         self._gathered: list[bytes] = []
+        self._rest = b""
+        """Of a line that a full disk took a part of."""
 
     def msg(self, line: bytes) -> None:
         """Write a line, or keep it for the end of this thread's burst."""
@@ -109,9 +111,14 @@ class _LogFile:
             os.close(descriptor)
 
     def _write(self, lines: bytes) -> None:
-        if self._descriptor is not None:
-            with suppress(OSError):  # a full disk under the log must not stop a negotiation
-                os.write(self._descriptor, lines)
+        if self._descriptor is None:
+            return
+        lines = self._rest + lines
+        with suppress(OSError):  # a full disk under the log must not stop a negotiation
+            written = os.write(self._descriptor, lines)
+            # whole lines may be lost, but what has begun is ended when there is room again
+            begun = written < len(lines) and lines[written - 1 : written] != b"\n"
+            self._rest = lines[written : lines.index(b"\n", written) + 1] if begun else b""
 
 
 class _Lines(structlog.BoundLoggerBase):
