@@ -94,7 +94,7 @@ def _run(options: argparse.Namespace) -> int:
     else:
         terminal.print(outcomes(quote, negotiations, bill))
         print(f"Next: {_command(database)} show {negotiations[0].id}")
-    return _told_of_parked([*negotiations, *others])
+    return _told_of_still([*negotiations, *others])
 
 
 def _recover(options: argparse.Namespace) -> int:
@@ -121,19 +121,25 @@ def _recover(options: argparse.Namespace) -> int:
         for quote, negotiations, bill in found:
             print(quote.id)
             terminal.print(outcomes(quote, negotiations, bill))
-    return _told_of_parked([one for _, negotiations, _ in found for one in negotiations])
+    return _told_of_still([one for _, negotiations, _ in found for one in negotiations])
 
 
-def _told_of_parked(negotiations: Sequence[Negotiation]) -> int:
-    """Say on one line for each reason what is parked; the exit code."""
-    from storage.records import is_parked
+def _told_of_still(negotiations: Sequence[Negotiation]) -> int:
+    """Say on one line for each reason what moves no more, though it should; the exit code."""
+    from storage.records import NegotiationStatus, is_parked
 
-    parked: dict[str, list[str]] = {}
-    for negotiation in filter(is_parked, negotiations):
-        parked.setdefault(negotiation.last_error or "", []).append(negotiation.supplier_id)
-    for reason, suppliers in parked.items():
-        print(f"parley: parked: {', '.join(suppliers)}: {inert(reason)}", file=sys.stderr)
-    return NOT_DONE if parked else DONE
+    still: dict[tuple[str, str], list[str]] = {}
+    for negotiation in negotiations:
+        if is_parked(negotiation):
+            why = "parked", negotiation.last_error or ""
+        elif negotiation.status is NegotiationStatus.ACTIVE and negotiation.automatic:
+            why = "unreadable", "the log tells what is damaged: restore it from a backup"
+        else:
+            continue
+        still.setdefault(why, []).append(negotiation.supplier_id)
+    for (what, reason), suppliers in still.items():
+        print(f"parley: {what}: {', '.join(suppliers)}: {inert(reason)}", file=sys.stderr)
+    return NOT_DONE if still else DONE
 
 
 def _serve(options: argparse.Namespace) -> int:
