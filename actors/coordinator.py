@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, assert_never
+from typing import Any, assert_never
 
 from actors.drafting import Colleagues
 from actors.errors import NothingToContinue, ParleyError, SystemHalted, SystemStopped
@@ -41,8 +41,9 @@ from actors.mailbox import (
     Ref,
     StartNegotiations,
 )
+from actors.persevering import Persevering
 from actors.replies import Askers, answer, answer_with, first
-from actors.runtime import ActorFailed, LoopActor, Restart, say
+from actors.runtime import ActorFailed, Restart, say
 from actors.saves import (
     CancellationFailed,
     CancellationSaved,
@@ -65,8 +66,6 @@ from storage.interventions import Action, Intervention
 from storage.records import NegotiationId, QuoteId, SupplierId
 from storage.store import Loaded
 
-T = TypeVar("T")
-
 RESTARTS = 3
 """How often a negotiation's actor is restarted within the window before it is parked."""
 WINDOW_S = 60.0
@@ -86,7 +85,7 @@ class _Known:
     """Such mail that waits for an actor."""
 
 
-class Coordinator(LoopActor):
+class Coordinator(Persevering):
     """The only one who knows all negotiations of a system."""
 
     def __init__(self, *, brand: Ref, supplier: Ref, persistence: Ref) -> None:
@@ -114,6 +113,13 @@ class Coordinator(LoopActor):
         """Answer whoever waits: what they wait for may have been lost in the failure."""
         self._askers.answer_all_with(ParleyError(f"the coordinator failed: {failure[1]}"))
 
+    def on_lost(self, mail: object) -> None:
+        """Answer who asked for what failed; what others have told is handled again."""
+        if not isinstance(mail, FaceMail):
+            super().on_lost(mail)
+        elif not mail.reply.done():
+            answer_with(mail.reply, ParleyError("the coordinator failed: ask again"))
+
     def on_receive(self, mail: CoordinatorMail) -> None:
         """Handle one piece of mail."""
         match mail:
@@ -140,7 +146,8 @@ class Coordinator(LoopActor):
             case PersistenceHalted(error=error):
                 self._halt(error)
             case Restart():
-                self._load_missing()
+                self._look_after_all()
+                self.try_again()
             case _:
                 self._saved(mail)
 
@@ -253,11 +260,13 @@ class Coordinator(LoopActor):
         mail = LoadNegotiation(negotiation_id=negotiation_id, reply_to=self.actor_ref)
         self._say(self._colleagues.persistence, mail)
 
-    def _load_missing(self) -> None:
-        """After a failure of its own: whatever should move and has no actor gets one."""
-        for negotiation_id, known in self._known.items():
+    def _look_after_all(self) -> None:
+        """After a failure of its own: who should move gets an actor, who has ended is forgotten."""
+        for negotiation_id, known in list(self._known.items()):
             if known.actor is None:
                 self._load(negotiation_id)
+            elif not known.actor.is_alive():
+                self._forget(negotiation_id)
 
     # Stepping in
 
@@ -331,30 +340,29 @@ class Coordinator(LoopActor):
     # Supervising
 
     def _supervise(self, actor: Ref, error: BaseException) -> None:
-        urn = actor.actor_urn
-        place = self._places.get(urn)
-        failures = self._failures.setdefault(urn, deque(maxlen=RESTARTS + 1))
+        place = self._places.get(actor.actor_urn)
+        failures = self._failures.get(actor.actor_urn) or deque(maxlen=RESTARTS + 1)
         failures.append(time.monotonic())
         too_often = len(failures) > RESTARTS and failures[-1] - failures[0] < WINDOW_S
-        if place is None:
-            return  # it was forgotten while it failed: it has ended, or was given up
         self.loop.events.emit(
             ActorFailedEvent(
                 actor=actor.actor_class.__name__,
                 error=f"{type(error).__name__}: {error}",
-                negotiation_id=place[1],
+                negotiation_id=None if place is None else place[1],
                 restarts=len(failures),
                 given_up=too_often,
             )
         )
+        if place is None:
+            return  # it was forgotten while it failed: it has ended, or was given up
+        self._failures[actor.actor_urn] = failures
         if not too_often:
             self._say(actor, Restart())
             return
-        cause = inert(f"{type(error).__name__}: {error}")
-        reason = f"it failed {len(failures)} times in a row: {cause}"
+        reason = f"it failed {len(failures)} times in a row: {type(error).__name__}: {error}"
         self._say(
             self._colleagues.persistence,
-            SaveParking(negotiation_id=place[1], error=reason, reply_to=self.actor_ref),
+            SaveParking(negotiation_id=place[1], error=inert(reason), reply_to=self.actor_ref),
         )
 
     def _given_up(self, negotiation_id: NegotiationId, error: str) -> None:

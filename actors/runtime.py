@@ -259,7 +259,7 @@ class LoopActor(pykka.Actor):
                 else:
                     self._handle_ask(envelope, envelope.reply_to)
         except BaseException as error:  # noqa: BLE001 - not even SystemExit may stop other actors
-            self._fail(error)
+            self._fail(error, None if envelope is None else envelope.message)
         held_s = time.perf_counter() - began
         if held_s > HELD_S:
             doing = "on_start" if envelope is None else type(envelope.message).__name__
@@ -287,10 +287,13 @@ class LoopActor(pykka.Actor):
         except BaseException:  # noqa: BLE001 - the asker gets it, whatever it is
             reply_to.set_exception()
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException, mail: object) -> None:
         self._has_failed = True
         with suppress(BaseException):  # a failing clean-up must not hide the failure
             self.on_failure(type(error), error, error.__traceback__)
+        with suppress(BaseException):
+            if mail is not None:
+                self.on_lost(mail)
         if self.supervisor is None:
             self._close()
         else:
@@ -305,6 +308,9 @@ class LoopActor(pykka.Actor):
         self.actor_stopped.set()
         for mail in self.actor_inbox.close():
             self.on_undelivered(mail)
+
+    def on_lost(self, mail: object) -> None:
+        """The handler of this mail has raised, and it is handled no more."""
 
     def on_undelivered(self, mail: object) -> None:
         """Mail came behind the stop; it is handled no more."""
