@@ -38,7 +38,12 @@ ACTORS = (BrandAgent, SupplierAgent, Coordinator, SupplierNegotiation)
 SUPPLIERS = 20
 """Of one quote."""
 PATIENCE_S = 20.0
-OFTEN = {"BrandAgent": 0.02, "SupplierAgent": 0.02, "Coordinator": 0.2, "SupplierNegotiation": 0.02}
+OFTEN = {
+    "BrandAgent": 0.02,
+    "SupplierAgent": 0.02,
+    "Coordinator": 0.05,
+    "SupplierNegotiation": 0.02,
+}
 RULES: dict[str, Any] = {"retry_pause_s": 0.01, "draft_retries": 5, "move_timeout_s": 0.2}
 
 
@@ -217,7 +222,7 @@ def run(negotiations: int = 100, seed: int = 1) -> int:
         result = play(Path(folder), negotiations, deaths)
         halts = [
             halt(Path(folder), *bug)
-            for bug in (("open_negotiations", 2), ("append_all", 20), ("check_place", 9))
+            for bug in (("open_negotiations", 2), ("append_all", 5), ("check_place", 5))
         ]
     for what, count in sorted(deaths.counted.items()):
         print(f"{count:5} {what}")
