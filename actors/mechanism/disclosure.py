@@ -105,7 +105,7 @@ class _OneQuote:
         return hash(self.quote.id)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=16)
 def _names_of(one: _OneQuote) -> _Names:
     """The suppliers' names, but for those that the request itself says."""
     names = _Names(one.quote.supplier_names)
