@@ -1,0 +1,35 @@
+"""A negotiator in a mood: tactics, but for now and then, and the same for the same view."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from actors.errors import NegotiatorError
+from actors.mechanism.moves import Draft
+from actors.negotiators.tactics import Tactics
+from storage.records import Move
+
+
+class Moody:
+    """Fails, talks, says rubbish or leaves by a hash of what it sees; else plays tactics."""
+
+    def __init__(self, seed: int) -> None:
+        """Have moods of its own."""
+        self._seed = seed
+
+    async def next_move(self, view: Any) -> Any:
+        heard = [(message.seq, message.move, message.content) for message in view.messages]
+        seen = repr((self._seed, view.supplier.id, view.refused, heard))
+        mood = hashlib.sha256(seen.encode()).digest()[0]
+        if mood < 24:
+            raise NegotiatorError("not today")
+        if mood < 32:
+            raise RuntimeError("a bug of its own")
+        if mood < 48:
+            return {"move": "Propose a trade with"}
+        if mood < 72:
+            return Draft(Move.TALK, "We are looking into it.")
+        if mood < 76:
+            return Draft(Move.WALK_AWAY, "This leads nowhere.")
+        return await Tactics().next_move(view)

@@ -1,0 +1,621 @@
+"""Random sequences of calls to the face, by one caller and a second process, against a model.
+
+The model knows what a call must answer, which errors it must raise, and what may then stand in the
+database; it asks nobody but SQL. In the suite the same few examples run each time; to look longer,
+at other ones each time: `python tests/test_face_stateful.py 2000`, with `PYTHONPATH=.`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import pytest
+from factories import make_config, make_supplier, quote_fields
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from inspection import faults
+from moody import Moody
+from pictures import Picture, Row, faults_between, faults_in
+from serving import until
+
+import actors.outside
+from actors.errors import InterventionError, NothingToContinue, SystemStopped
+from actors.reception import receive
+from actors.system import NegotiationSystem
+from storage.errors import NegotiationNotActive, QuoteEnded, QuoteNotPending, UnknownRecord
+from storage.interventions import Intervention, InterventionId
+from storage.records import NegotiationId, QuoteId
+from storage.store import Store
+
+T = TypeVar("T")
+EXAMPLES, STEPS = 40, 25
+LOOK_S = 0.004
+"""How often the engine looks for what the second process wrote; the test waits for it often."""
+PATIENCE_S = 20.0
+CONFIG = make_config(
+    [make_supplier(1), make_supplier(2, floor="7.90"), make_supplier(3, floor="8.50")],
+    max_rounds=5,
+    retry_pause_s=0,
+    draft_retries=1,
+)
+GUIDANCE: tuple[dict[str, Any], ...] = (
+    {"text": "Push on lead time."},
+    {"text": "Nothing beyond this.", "limits": {"unit_price": "7.50"}},
+    {"limits": {"widget.unit_price": "1.00"}},
+    {"limits": {"lead_time_days": 44, "unit_price": "8.80"}},
+    {"limits": {"payment": ["30/70"]}},
+    {"priorities": {"quality": 10, "cost": 70, "lead_time": 10, "payment_terms": 10}},
+    {"text": "It is over.", "action": "walk_away"},
+    {"action": "walk_away"},
+)
+WRONG_GUIDANCE: tuple[dict[str, Any], ...] = (
+    {},
+    {"text": "  "},
+    {"text": "x" * 4001},
+    {"limits": {}},
+    {"limits": {"colour": "red"}},
+    {"limits": {"unit_price": 6.4}},
+    {"limits": {"unit_price": "-1"}},
+    {"priorities": {"cost": 100}},
+    {"priorities": {"quality": 1, "cost": 1, "lead_time": 1, "payment_terms": 1}},
+    {"action": "sing"},
+    {"action": "accept"},
+    {"text": "Take it.", "accepts_seq": 2},
+    {"action": "continue", "text": "Go on."},
+)
+ALL_IN = {"unit_price": "9.50", "lead_time_days": 60, "payment": ["net 30", "30/70", "33/33/33"]}
+"""Limits that every offer of a supplier keeps."""
+moods = st.none() | st.integers(0, 9)
+doors = st.sampled_from(["face", "face", "other"])
+places = st.integers(0, 2)
+
+
+class Face(RuleBasedStateMachine):
+    """One database, the engine on it, and a second process that only has the store."""
+
+    quotes: Bundle[QuoteId] = Bundle("quotes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = TemporaryDirectory()
+        self.database = Path(self.folder.name) / "parley.db"
+        self.running = False
+        self.may_be: dict[QuoteId, set[str]] = {}
+        """The statuses that a quote may have."""
+        self.still: dict[QuoteId, list[Row]] = {}
+        """All that is on disk of those quotes that nothing moves."""
+        self.left_over: dict[str, list[Row]] = {}
+        """The negotiations that were going on when an engine stopped and that nobody took up."""
+        self.accepted: set[str] = set()
+        """The interventions that somebody has a receipt for."""
+        self.turns: dict[str, int] = {}
+        """How often the brand may have spoken in a negotiation that goes on by hand."""
+        self.told_outside = False
+        """Whether something was written that the face's `wait` need not know of."""
+        self.heard: dict[str, list[str]] = {}
+        """The messages as the face told them last."""
+
+    # One engine after the other
+
+    @initialize(brand=moods, suppliers=moods)
+    def begin(self, brand: int | None, suppliers: int | None) -> None:
+        self._start(brand, suppliers, recover=False)
+        self.other = Store(self.database)
+        self.last = self._look()
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def stop(self) -> None:
+        self.system.stop()
+        self.running = False
+        picture = self._look()
+        for quote_id in self.may_be:
+            self.still[quote_id] = picture.part(quote_id)
+            for own_id in picture.active(quote_id):
+                self.left_over[own_id] = _story(picture, own_id)
+
+    @precondition(lambda self: not self.running)
+    @rule(brand=moods, suppliers=moods, recover=st.booleans())
+    def start_again(self, brand: int | None, suppliers: int | None, recover: bool) -> None:
+        picture = self._look()
+        for row in picture.interventions.values():
+            if row["status"] == "received":
+                self._takes_up(picture, [row["negotiation_id"]])
+        for quote_id, quote in picture.quotes.items():
+            if quote["status"] == "cancelled" and picture.active(quote_id):
+                self._takes_up(picture, picture.active(quote_id))
+            if quote["status"] == "negotiating" and not picture.of_quote(quote_id):
+                del self.still[QuoteId(quote_id)]
+        if recover:
+            self._recovers(picture)
+        self.told_outside = True
+        self._start(brand, suppliers, recover=recover)
+
+    @precondition(lambda self: self.running)
+    @rule()
+    def recover(self) -> None:
+        before = self._look()
+        at_rest = len(self.still) == len(self.may_be)
+        left = {quote_id for quote_id in self.may_be if before.active(quote_id)}
+        self._recovers(before)
+
+        recovered = self.system.recover()
+
+        assert set(recovered) <= left
+        assert set(recovered) == left or not at_rest
+
+    # Quotes
+
+    @precondition(lambda self: self.running)
+    @rule(target=quotes, suppliers=st.integers(1, 3))
+    def create(self, suppliers: int) -> QuoteId:
+        asked = [f"supplier-{number + 1}" for number in range(suppliers)]
+        quote = self.system.create_quote(quote_fields(suppliers=asked))
+        assert quote.status == "pending"
+        self.may_be[quote.id] = {"pending"}
+        self.still[quote.id] = self._look().part(quote.id)
+        return quote.id
+
+    @rule(quote=quotes, automatic=st.sampled_from([None, True, False, False]), door=doors)
+    def start(self, quote: QuoteId, automatic: bool | None, door: str) -> None:
+        before = self._look()
+        row, opened = before.quotes[quote], before.of_quote(quote)
+        by_face = door == "face" and self.running
+        started: Any = self._attempt(
+            lambda: (
+                self.system.start_negotiations(quote, automatic)
+                if by_face
+                else self.other.start_quote(quote, automatic=automatic)
+            ),
+            *[QuoteNotPending][: row["status"] != "pending"],
+        )
+        if started is None:
+            return
+        # whoever asks first adopts what the other process has started
+        assert row["status"] == "pending" or (by_face and not opened)
+        self._moves(quote)
+        self.may_be[quote] = {"negotiating", "completed"}
+        self.told_outside |= not by_face
+        if by_face:
+            assert [(n.status, n.message_count) for n in started] == [("active", 0)] * len(started)
+            chosen = bool(row["automatic"]) if automatic is None else automatic
+            assert {n.automatic for n in started} == {chosen}
+            assert [n["id"] for n in self._look().of_quote(quote)] == [n.id for n in started]
+
+    @rule(quote=quotes, door=st.sampled_from(["face", "store", "sql"]), patient=st.booleans())
+    def cancel(self, quote: QuoteId, door: str, patient: bool) -> None:
+        before = self._look()
+        was, at_rest = before.quotes[quote]["status"], quote in self.still
+        refusals = {"negotiating": [] if at_rest else [QuoteEnded], "pending": []}
+        by_face = door == "face" and self.running
+        self.told_outside |= not by_face
+        ended = self._attempt(
+            lambda: (
+                self.system.cancel_quote(quote)
+                if by_face
+                else self._cancel_by_sql(quote)
+                if door == "sql"
+                else self.other.cancel_quote(quote)
+            ),
+            *refusals.get(was, [QuoteEnded]),
+        )
+        if ended is None:
+            return
+        assert was in ("pending", "negotiating")
+        self._takes_up(before, before.active(quote))
+        self._moves(quote)
+        self.may_be[quote] = {"cancelled"}
+        assert self._look().quotes[quote]["status"] == "cancelled"
+        if patient and self.running:
+            after = self._come_to_rest(quote)
+            for own_id in before.active(quote) if at_rest else []:
+                assert after.negotiations[own_id]["reason"] == "cancelled"
+                assert after.said(own_id) == before.said(own_id)
+
+    @precondition(lambda self: self.running)
+    @rule(quote=quotes)
+    def wait(self, quote: QuoteId) -> None:
+        self._come_to_rest(quote)
+
+    # Stepping in
+
+    @rule(quote=quotes, place=st.none() | places, door=doors, patient=st.booleans())
+    def go_on(self, quote: QuoteId, place: int | None, door: str, patient: bool) -> None:
+        before = self._look()
+        whom = self._addressee(before, quote, place)
+        asked, at_rest = self._asked(before, whom), quote in self.still
+        by_face = door == "face" and self.running
+        over = InterventionError if place is None and not by_face else NegotiationNotActive
+        nothing = NothingToContinue if place is None and by_face else over
+        going: Any = self._attempt(
+            lambda: (
+                self.system.continue_negotiation(**whom)
+                if by_face
+                else receive(self.other, **whom, action="continue")[1]
+            ),
+            *self._refusals(asked, place, at_rest=at_rest, over=nothing),
+            *[NothingToContinue][: by_face and not at_rest],
+            *[NegotiationNotActive][: not at_rest],
+        )
+        if going is None:
+            return
+        if not by_face:
+            self._accepts(before, quote, asked, going, by_face=False)
+            going = [one.negotiation_id for one in going]
+        else:
+            self._takes_up(before, going)
+        assert going == [n for n in asked if n in going]
+        assert going == asked or not at_rest
+        if patient and self.running and at_rest:
+            after = self._come_to_rest(quote)
+            for own_id in going:
+                spoke = len(after.said(own_id)) > len(before.said(own_id))
+                assert spoke or after.negotiations[own_id]["status"] != "active" or (
+                    after.is_parked(own_id)
+                )  # fmt: skip
+                rows = after.asked(own_id)[len(before.asked(own_id)) :]
+                assert [row["status"] for row in rows] == ["applied"][: len(rows)]
+
+    @rule(
+        quote=quotes,
+        place=st.none() | places,
+        guidance=st.sampled_from(GUIDANCE),
+        door=doors,
+        patient=st.booleans(),
+    )
+    def guide(
+        self, quote: QuoteId, place: int | None, guidance: Row, door: str, patient: bool
+    ) -> None:
+        before = self._look()
+        at_rest = quote in self.still
+        received = self._step_in(before, quote, place, guidance, door)
+        if not (received and patient and self.running and at_rest):
+            return
+        after = self._come_to_rest(quote)
+        for own_id, row in received.items():
+            now = after.interventions[row.id]
+            negotiation = after.negotiations[own_id]
+            if guidance.get("action") == "walk_away":
+                assert (negotiation["status"], negotiation["reason"]) == ("impasse", "user_ended")
+                assert after.said(own_id)[-1]["origin"] == "person"
+            assert now["status"] == "applied" or after.is_parked(own_id)
+            if now["status"] == "applied":
+                assert now["applied_seq"] == now["message_seq"] + 1
+            # parked without having said it would lose it
+            assert after.said(own_id)[now["message_seq"] - 1]["sender"] == "user"
+
+    @rule(
+        quote=quotes,
+        place=places,
+        which=st.sampled_from(["standing", "standing", "older", "own", "none"]),
+        limits=st.none() | st.just(ALL_IN),
+        door=doors,
+        patient=st.booleans(),
+    )
+    def accept(
+        self, quote: QuoteId, place: int, which: str, limits: Row | None, door: str, patient: bool
+    ) -> None:
+        before = self._look()
+        at_rest = quote in self.still
+        own_id = self._addressee(before, quote, place).get("negotiation_id", "")
+        offer = before.standing_offer(own_id)
+        seqs = {
+            "standing": [offer["seq"]] if offer else [],
+            "older": [m["seq"] for m in before.said(own_id, "supplier")[:-1]],
+            "own": [m["seq"] for m in before.said(own_id, "brand")],
+        }
+        seq = next(iter(seqs.get(which, [])), 10_000)
+        guidance = {"action": "accept", "accepts_seq": seq}
+        if limits is not None:
+            guidance["limits"] = limits
+        received = self._step_in(before, quote, place, guidance, door)
+        if not (received and patient and self.running and at_rest):
+            return
+        after = self._come_to_rest(quote)
+        row, now = after.interventions[received[own_id].id], after.negotiations[own_id]
+        stands = offer is not None and seq == offer["seq"]
+        if offer and stands and (limits or before.suits_the_brand(own_id, offer)):
+            assert (row["status"], now["status"]) == ("applied", "completed")
+            assert now["agreed_terms"] == offer["terms"]
+            assert after.said(own_id)[-1]["origin"] == "person"
+        else:
+            assert (row["status"], row["message_seq"]) == ("refused", None)
+            assert row["reason"]
+
+    @rule(
+        quote=quotes,
+        place=st.none() | places,
+        guidance=st.sampled_from(WRONG_GUIDANCE),
+        door=doors,
+    )
+    def misguide(self, quote: QuoteId, place: int | None, guidance: Row, door: str) -> None:
+        before = self._look()
+        whom = self._addressee(before, quote, place)
+        if self.running or door == "other":
+            asked = self._asked(before, whom)
+            unknown = whom.get("negotiation_id") == "n-0"
+            expected = UnknownRecord if unknown else InterventionError
+            assert self._attempt(lambda: self._say(door, whom, guidance), expected) is None, asked
+
+    def _step_in(
+        self, before: Picture, quote: QuoteId, place: int | None, guidance: Row, door: str
+    ) -> dict[str, Intervention]:
+        """Guide by a door, and check what that must answer; the receipts by negotiation."""
+        whom = self._addressee(before, quote, place)
+        asked, at_rest = self._asked(before, whom), quote in self.still
+        over = NegotiationNotActive if place is not None else InterventionError
+        door = door if self.running else "other"
+        received = self._attempt(
+            lambda: self._say(door, whom, guidance),
+            *self._refusals(asked, place, at_rest=at_rest, over=over),
+            *[NegotiationNotActive][: not at_rest],
+        )
+        if received is None:
+            return {}
+        self._accepts(before, quote, asked, received, by_face=door == "face")
+        return {one.negotiation_id: one for one in received}
+
+    def _say(self, door: str, whom: Row, guidance: Row) -> list[Intervention]:
+        if door == "other":
+            return receive(self.other, **whom, **guidance)[1]
+        received = self.system.add_user_intervention(**whom, **guidance)
+        assert isinstance(received, list) is ("quote_id" in whom)
+        return received if isinstance(received, list) else [received]
+
+    # Reading, and what makes no sense
+
+    @rule(quote=quotes)
+    def read(self, quote: QuoteId) -> None:
+        system, before = self.system, self._look()
+        assert [each.id for each in system.quotes()] == list(self.may_be)
+        assert system.quote(quote).status in self.may_be[quote]
+        told = system.negotiations(quote)
+        assert [n.supplier_id for n in told] == list(system.quote(quote).suppliers)[: len(told)]
+        for negotiation in told:
+            messages = [one.model_dump_json() for one in system.messages(negotiation.id)]
+            heard = self.heard.get(negotiation.id, [])
+            assert messages[: len(heard)] == heard
+            assert len(messages) >= len(before.said(negotiation.id))
+            self.heard[negotiation.id] = messages
+            for one in system.interventions(negotiation.id):
+                assert system.intervention(one.id).text == one.text
+
+    @rule()
+    def ask_for_what_is_not_there(self) -> None:
+        quote, own, row = QuoteId("q-0"), NegotiationId("n-0"), InterventionId("i-0")
+        system = self.system
+        calls: list[Callable[[], object]] = [
+            lambda: system.quote(quote),
+            lambda: system.negotiations(quote),
+            lambda: system.negotiation(own),
+            lambda: system.messages(own),
+            lambda: system.interventions(own),
+            lambda: system.intervention(row),
+        ]
+        if self.running:
+            calls += [
+                lambda: system.start_negotiations(quote),
+                lambda: system.wait(quote, PATIENCE_S),
+                lambda: system.cancel_quote(quote),
+                lambda: system.continue_negotiation(quote_id=quote),
+                lambda: system.continue_negotiation(negotiation_id=own),
+                lambda: system.add_user_intervention("Hello.", quote_id=quote),
+                lambda: system.add_user_intervention("Hello.", negotiation_id=own),
+            ]
+        for call in calls:
+            assert self._attempt(call, UnknownRecord) is None
+
+    @precondition(lambda self: self.running)
+    @rule(quote=quotes)
+    def address_nobody_or_two(self, quote: QuoteId) -> None:
+        both: Row = {"quote_id": quote, "negotiation_id": "n-0"}
+        for whom in ({}, both):
+            for call in (self.system.continue_negotiation, self.system.add_user_intervention):
+                assert self._attempt(lambda c=call, w=whom: c(**w), InterventionError) is None  # type: ignore[misc]
+
+    @precondition(lambda self: not self.running)
+    @rule(quote=quotes)
+    def ask_who_has_stopped(self, quote: QuoteId) -> None:
+        system = self.system
+        active = self._look().active(quote)
+        calls: list[Callable[[], object]] = [
+            lambda: system.start_negotiations(quote),
+            lambda: system.wait(quote, PATIENCE_S),
+            lambda: system.cancel_quote(quote),
+            lambda: system.add_user_intervention("Hello.", quote_id=quote),
+            system.recover,
+        ]
+        for call in calls:
+            assert self._attempt(call, SystemStopped) is None
+        gone = SystemStopped if active else NothingToContinue
+        assert self._attempt(lambda: system.continue_negotiation(quote_id=quote), gone) is None
+
+    # What must hold after each of them
+
+    @invariant()
+    def nothing_impossible_has_happened(self) -> None:
+        if not hasattr(self, "last"):
+            return
+        now = self._look()
+        assert list(faults_between(self.last, now)) == []
+        assert list(faults_in(now)) == []
+        assert list(now.quotes) == list(self.may_be)
+        for quote_id, may_be in self.may_be.items():
+            assert now.quotes[quote_id]["status"] in may_be
+        for quote_id, part in self.still.items():
+            assert now.part(quote_id) == part, "it moved by itself"
+        for own_id, story in self.left_over.items():
+            assert _story(now, own_id) == story, "it was taken up by itself"
+        assert set(now.interventions) == self.accepted
+        for own_id, row in now.negotiations.items():
+            if not row["automatic"]:
+                assert len(now.said(own_id, "brand")) <= self.turns.get(own_id, 1)
+        self.last = now
+
+    def teardown(self) -> None:
+        """Let it come to its end, and have an independent look at what it left."""
+        try:
+            if sys.exception() is None and hasattr(self, "last"):
+                if not self.running:
+                    self.start_again(None, None, recover=True)
+                for quote_id in self.may_be:
+                    self._come_to_rest(quote_id)
+                self.nothing_impossible_has_happened()
+                assert faults(self.database) == []
+        finally:
+            self.system.stop()
+            self.folder.cleanup()
+
+    # How
+
+    def _look(self) -> Picture:
+        return Picture.of(self.database)
+
+    def _start(self, brand: int | None, suppliers: int | None, *, recover: bool) -> None:
+        self.system = NegotiationSystem.start(
+            CONFIG,
+            database=self.database,
+            brand=None if brand is None else Moody(brand),
+            suppliers=None if suppliers is None else Moody(suppliers + 100),
+            recover=recover,
+        )
+        self.running = True
+
+    def _attempt(self, call: Callable[[], T], *refusals: type[Exception]) -> T | None:
+        """What the call answers; None if it raises one of these, and then it changed nothing."""
+        before = self._look()
+        try:
+            return call()
+        except refusals:
+            after = self._look()
+            assert list(after.quotes) == list(before.quotes)
+            assert list(after.interventions) == list(before.interventions)
+            assert self.told_outside or list(after.negotiations) == list(before.negotiations)
+            return None  # of quotes that stand still the invariant sees every change
+
+    def _addressee(self, picture: Picture, quote: QuoteId, place: int | None) -> Row:
+        if place is None:
+            return {"quote_id": quote}
+        own = picture.of_quote(quote)
+        return {"negotiation_id": own[place % len(own)]["id"] if own else "n-0"}
+
+    def _asked(self, picture: Picture, whom: Row) -> list[str]:
+        """The active negotiations that are meant."""
+        if "quote_id" in whom:
+            return picture.active(whom["quote_id"])
+        own_id = whom["negotiation_id"]
+        found = picture.negotiations.get(own_id)
+        return [own_id] if found and found["status"] == "active" else []
+
+    def _refusals(
+        self, asked: list[str], place: int | None, *, at_rest: bool, over: type[Exception]
+    ) -> Iterable[type[Exception]]:
+        """The errors that a person may meet who asks these active negotiations for something."""
+        if not asked and place is not None:
+            return [over, UnknownRecord]
+        return [over] if not (asked and at_rest) else []
+
+    def _moves(self, quote: QuoteId) -> None:
+        self.still.pop(quote, None)
+
+    def _takes_up(self, picture: Picture, negotiations: Iterable[str]) -> None:
+        """From here on they may move, and where it goes by hand the brand may speak once more."""
+        for own_id in negotiations:
+            self._moves(QuoteId(picture.negotiations[own_id]["quote_id"]))
+            self.left_over.pop(own_id, None)
+            self.turns[own_id] = self.turns.get(own_id, 1) + 1
+
+    def _recovers(self, picture: Picture) -> None:
+        for quote_id in self.may_be:
+            self._takes_up(picture, picture.active(quote_id))
+
+    def _accepts(
+        self,
+        before: Picture,
+        quote: QuoteId,
+        asked: list[str],
+        received: list[Intervention],
+        *,
+        by_face: bool,
+    ) -> None:
+        """There is a receipt: it is on disk, and somebody owes an answer."""
+        whom = [one.negotiation_id for one in received]
+        assert whom == [own_id for own_id in asked if own_id in whom]
+        assert whom == asked or quote not in self.still
+        assert {one.status for one in received} == {"received"}
+        self.accepted |= {one.id for one in received}
+        self._takes_up(before, whom)
+        self.told_outside |= not by_face
+
+    def _cancel_by_sql(self, quote: QuoteId) -> bool:
+        with closing(sqlite3.connect(self.database, timeout=PATIENCE_S)) as database, database:
+            changed = database.execute(
+                "UPDATE quotes SET status = 'cancelled' "
+                "WHERE id = ? AND status IN ('pending', 'negotiating')",
+                (quote,),
+            ).rowcount
+        if not changed:
+            raise QuoteEnded(quote, "over")
+        return True
+
+    def _come_to_rest(self, quote: QuoteId) -> Picture:
+        """Wait, and check that what then stands is at rest."""
+        if self.told_outside:
+            until(lambda: not list(self._look().unsettled()))
+            self.told_outside = False
+        told = self.system.wait(quote, PATIENCE_S)
+
+        now = self._look()
+        own = [(n["id"], n["status"], n["message_count"]) for n in now.of_quote(quote)]
+        assert [(n.id, n.status, n.message_count) for n in told] == own
+        mine = {row["id"] for row in now.part(quote)}
+        assert mine.isdisjoint(now.unsettled()), "not all was handled"
+        for own_id in now.active(quote):
+            rests = now.is_parked(own_id) or now.waits(own_id)
+            assert rests or own_id in self.left_over, "it returned too early"
+        self.still[quote] = now.part(quote)
+        return now
+
+
+def _story(picture: Picture, own_id: str) -> list[Row]:
+    return [picture.negotiations[own_id], *picture.said(own_id)]
+
+
+def play(examples: int, steps: int, *, derandomize: bool) -> None:
+    run_state_machine_as_test(
+        Face,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            derandomize=derandomize,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_whatever_is_called_only_what_may_happen_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actors.outside, "LOOK_S", LOOK_S)
+
+    play(EXAMPLES, STEPS, derandomize=True)
+
+
+if __name__ == "__main__":
+    actors.outside.LOOK_S = LOOK_S
+    play(int(sys.argv[1]), 2 * STEPS, derandomize=False)
