@@ -22,14 +22,14 @@ class Moody:
         heard = [(message.seq, message.move, message.content) for message in view.messages]
         seen = repr((self._seed, view.supplier.id, view.refused, heard))
         mood = hashlib.sha256(seen.encode()).digest()[0]
-        if mood < 24:
+        if mood < 10:
             raise NegotiatorError("not today")
-        if mood < 32:
+        if mood < 14:
             raise RuntimeError("a bug of its own")
-        if mood < 48:
+        if mood < 40:
             return {"move": "Propose a trade with"}
-        if mood < 72:
+        if mood < 64:
             return Draft(Move.TALK, "We are looking into it.")
-        if mood < 76:
+        if mood < 68:
             return Draft(Move.WALK_AWAY, "This leads nowhere.")
         return await Tactics().next_move(view)

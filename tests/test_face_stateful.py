@@ -7,11 +7,13 @@ at other ones each time: `python tests/test_face_stateful.py 2000`, with `PYTHON
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
@@ -35,9 +37,16 @@ from serving import until
 
 import actors.outside
 from actors.errors import InterventionError, NothingToContinue, SystemStopped
+from actors.events import Event
 from actors.reception import receive
 from actors.system import NegotiationSystem
-from storage.errors import NegotiationNotActive, QuoteEnded, QuoteNotPending, UnknownRecord
+from storage.errors import (
+    NegotiationNotActive,
+    QuoteEnded,
+    QuoteNotPending,
+    RowRefused,
+    UnknownRecord,
+)
 from storage.interventions import Intervention, InterventionId
 from storage.records import NegotiationId, QuoteId
 from storage.store import Store
@@ -81,8 +90,11 @@ WRONG_GUIDANCE: tuple[dict[str, Any], ...] = (
 ALL_IN = {"unit_price": "9.50", "lead_time_days": 60, "payment": ["net 30", "30/70", "33/33/33"]}
 """Limits that every offer of a supplier keeps."""
 moods = st.none() | st.integers(0, 9)
+"""Who speaks for a side: tactics, or somebody Moody."""
 doors = st.sampled_from(["face", "face", "other"])
 places = st.integers(0, 2)
+ways = st.sampled_from([None, True, False, False])
+"""Whether it goes on by itself; None leaves it to the quote."""
 
 
 class Face(RuleBasedStateMachine):
@@ -112,11 +124,25 @@ class Face(RuleBasedStateMachine):
 
     # One engine after the other
 
-    @initialize(brand=moods, suppliers=moods)
-    def begin(self, brand: int | None, suppliers: int | None) -> None:
-        self._start(brand, suppliers, recover=False)
+    @initialize(
+        target=quotes,
+        brand=moods,
+        suppliers=moods,
+        asked=st.integers(1, 3),
+        rounds=st.none() | st.integers(0, 2),
+    )
+    def begin(
+        self, brand: int | None, suppliers: int | None, asked: int, rounds: int | None
+    ) -> QuoteId:
+        self._start_engine(brand, suppliers, recover=False)
         self.other = Store(self.database)
         self.last = self._look()
+        quote = self._create(asked)
+        self._start(quote, rounds is None, "face")
+        for _ in range(rounds or 0):
+            self._come_to_rest(quote)
+            self._go_on(quote, None, "face", patient=True)
+        return quote
 
     @precondition(lambda self: self.running)
     @rule()
@@ -140,11 +166,11 @@ class Face(RuleBasedStateMachine):
             if quote["status"] == "cancelled" and picture.active(quote_id):
                 self._takes_up(picture, picture.active(quote_id))
             if quote["status"] == "negotiating" and not picture.of_quote(quote_id):
-                del self.still[QuoteId(quote_id)]
+                self._moves(QuoteId(quote_id))
         if recover:
             self._recovers(picture)
         self.told_outside = True
-        self._start(brand, suppliers, recover=recover)
+        self._start_engine(brand, suppliers, recover=recover)
 
     @precondition(lambda self: self.running)
     @rule()
@@ -152,27 +178,42 @@ class Face(RuleBasedStateMachine):
         before = self._look()
         at_rest = len(self.still) == len(self.may_be)
         left = {quote_id for quote_id in self.may_be if before.active(quote_id)}
+        # the other process may have started some that are adopted in this very moment
+        adopted = {q for q in self.may_be if not before.of_quote(q)} if self.told_outside else set()
         self._recovers(before)
 
         recovered = self.system.recover()
 
-        assert set(recovered) <= left
+        assert set(recovered) <= left | adopted
         assert set(recovered) == left or not at_rest
 
     # Quotes
 
     @precondition(lambda self: self.running)
-    @rule(target=quotes, suppliers=st.integers(1, 3))
-    def create(self, suppliers: int) -> QuoteId:
-        asked = [f"supplier-{number + 1}" for number in range(suppliers)]
-        quote = self.system.create_quote(quote_fields(suppliers=asked))
+    @rule(target=quotes, asked=st.integers(1, 3))
+    def create(self, asked: int) -> QuoteId:
+        return self._create(asked)
+
+    @precondition(lambda self: self.running)
+    @rule(target=quotes, asked=st.integers(1, 3), automatic=ways, door=doors)
+    def create_and_start(self, asked: int, automatic: bool | None, door: str) -> QuoteId:
+        quote = self._create(asked)
+        self._start(quote, automatic, door)
+        return quote
+
+    @rule(quote=quotes, automatic=ways, door=doors)
+    def start(self, quote: QuoteId, automatic: bool | None, door: str) -> None:
+        self._start(quote, automatic, door)
+
+    def _create(self, asked: int) -> QuoteId:
+        suppliers = [f"supplier-{number + 1}" for number in range(asked)]
+        quote = self.system.create_quote(quote_fields(suppliers=suppliers))
         assert quote.status == "pending"
         self.may_be[quote.id] = {"pending"}
         self.still[quote.id] = self._look().part(quote.id)
         return quote.id
 
-    @rule(quote=quotes, automatic=st.sampled_from([None, True, False, False]), door=doors)
-    def start(self, quote: QuoteId, automatic: bool | None, door: str) -> None:
+    def _start(self, quote: QuoteId, automatic: bool | None, door: str) -> None:
         before = self._look()
         row, opened = before.quotes[quote], before.of_quote(quote)
         by_face = door == "face" and self.running
@@ -232,10 +273,32 @@ class Face(RuleBasedStateMachine):
     def wait(self, quote: QuoteId) -> None:
         self._come_to_rest(quote)
 
+    @precondition(lambda self: self.running)
+    @rule(quote=quotes, status=st.sampled_from(["pending", "completed"]))
+    def write_a_status_that_nobody_may(self, quote: QuoteId, status: str) -> None:
+        before = self._look()
+        row = before.quotes[quote]
+        if quote not in self.still or row["status"] != "negotiating":
+            return
+        ignored: SimpleQueue[Event] = SimpleQueue()
+        forget = self.system.subscribe(ignored.put)
+        self._write_status(quote, status, ["negotiating"])
+        while ignored.get(timeout=PATIENCE_S).name != "outside.ignored":
+            pass
+        forget()
+        refused = (QuoteNotPending, RowRefused)
+        assert self._attempt(lambda: self.system.start_negotiations(quote), *refused) is None
+        (meanwhile, *others), (_, *expected) = self._look().part(quote), before.part(quote)
+        assert (meanwhile, others) == (row | {"status": status}, expected)
+        assert self._write_status(quote, "negotiating", [status])
+
     # Stepping in
 
     @rule(quote=quotes, place=st.none() | places, door=doors, patient=st.booleans())
     def go_on(self, quote: QuoteId, place: int | None, door: str, patient: bool) -> None:
+        self._go_on(quote, place, door, patient=patient)
+
+    def _go_on(self, quote: QuoteId, place: int | None, door: str, *, patient: bool) -> None:
         before = self._look()
         whom = self._addressee(before, quote, place)
         asked, at_rest = self._asked(before, whom), quote in self.still
@@ -395,38 +458,35 @@ class Face(RuleBasedStateMachine):
             for one in system.interventions(negotiation.id):
                 assert system.intervention(one.id).text == one.text
 
-    @rule()
-    def ask_for_what_is_not_there(self) -> None:
-        quote, own, row = QuoteId("q-0"), NegotiationId("n-0"), InterventionId("i-0")
+    @rule(quote=quotes, number=st.integers(0, 14))
+    def ask_for_nonsense(self, quote: QuoteId, number: int) -> None:
+        none, own, row = QuoteId("q-0"), NegotiationId("n-0"), InterventionId("i-0")
         system = self.system
-        calls: list[Callable[[], object]] = [
-            lambda: system.quote(quote),
-            lambda: system.negotiations(quote),
+        reads: list[Callable[[], object]] = [
+            lambda: system.quote(none),
+            lambda: system.negotiations(none),
             lambda: system.negotiation(own),
             lambda: system.messages(own),
             lambda: system.interventions(own),
             lambda: system.intervention(row),
         ]
-        if self.running:
-            calls += [
-                lambda: system.start_negotiations(quote),
-                lambda: system.wait(quote, PATIENCE_S),
-                lambda: system.cancel_quote(quote),
-                lambda: system.continue_negotiation(quote_id=quote),
-                lambda: system.continue_negotiation(negotiation_id=own),
-                lambda: system.add_user_intervention("Hello.", quote_id=quote),
-                lambda: system.add_user_intervention("Hello.", negotiation_id=own),
-            ]
-        for call in calls:
-            assert self._attempt(call, UnknownRecord) is None
-
-    @precondition(lambda self: self.running)
-    @rule(quote=quotes)
-    def address_nobody_or_two(self, quote: QuoteId) -> None:
-        both: Row = {"quote_id": quote, "negotiation_id": "n-0"}
-        for whom in ({}, both):
-            for call in (self.system.continue_negotiation, self.system.add_user_intervention):
-                assert self._attempt(lambda c=call, w=whom: c(**w), InterventionError) is None  # type: ignore[misc]
+        calls: list[Callable[[], object]] = [
+            lambda: system.start_negotiations(none),
+            lambda: system.wait(none, PATIENCE_S),
+            lambda: system.cancel_quote(none),
+            lambda: system.continue_negotiation(quote_id=none),
+            lambda: system.continue_negotiation(negotiation_id=own),
+            lambda: system.add_user_intervention("Hello.", quote_id=none),
+            lambda: system.add_user_intervention("Hello.", negotiation_id=own),
+        ]
+        ill: list[Callable[[], object]] = [
+            system.continue_negotiation,
+            lambda: system.add_user_intervention("Hello.", quote_id=quote, negotiation_id=own),
+        ]
+        asked = [*reads, *calls, *ill] if self.running else reads
+        call = asked[number % len(asked)]
+        error = InterventionError if call in ill else UnknownRecord
+        assert self._attempt(call, error) is None
 
     @precondition(lambda self: not self.running)
     @rule(quote=quotes)
@@ -486,7 +546,7 @@ class Face(RuleBasedStateMachine):
     def _look(self) -> Picture:
         return Picture.of(self.database)
 
-    def _start(self, brand: int | None, suppliers: int | None, *, recover: bool) -> None:
+    def _start_engine(self, brand: int | None, suppliers: int | None, *, recover: bool) -> None:
         self.system = NegotiationSystem.start(
             CONFIG,
             database=self.database,
@@ -563,15 +623,19 @@ class Face(RuleBasedStateMachine):
         self.told_outside |= not by_face
 
     def _cancel_by_sql(self, quote: QuoteId) -> bool:
-        with closing(sqlite3.connect(self.database, timeout=PATIENCE_S)) as database, database:
-            changed = database.execute(
-                "UPDATE quotes SET status = 'cancelled' "
-                "WHERE id = ? AND status IN ('pending', 'negotiating')",
-                (quote,),
-            ).rowcount
-        if not changed:
+        if not self._write_status(quote, "cancelled", ["pending", "negotiating"]):
             raise QuoteEnded(quote, "over")
         return True
+
+    def _write_status(self, quote: QuoteId, status: str, instead_of: list[str]) -> bool:
+        """As another program does, by plain SQL; whether it was one of these."""
+        with closing(sqlite3.connect(self.database, timeout=PATIENCE_S)) as database, database:
+            found = database.execute(
+                "UPDATE quotes SET status = ? "
+                "WHERE id = ? AND status IN (SELECT value FROM json_each(?))",
+                (status, quote, json.dumps(instead_of)),
+            )
+            return found.rowcount == 1
 
     def _come_to_rest(self, quote: QuoteId) -> Picture:
         """Wait, and check that what then stands is at rest."""
