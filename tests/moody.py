@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -10,9 +11,11 @@ from actors.mechanism.moves import Draft
 from actors.negotiators.tactics import Tactics
 from storage.records import Move
 
+PAUSE_S = 0.01
+
 
 class Moody:
-    """Fails, talks, says rubbish or leaves by a hash of what it sees; else plays tactics."""
+    """Fails, thinks, talks, says rubbish or leaves by a hash of what it sees; else tactics."""
 
     def __init__(self, seed: int) -> None:
         """Have moods of its own."""
@@ -32,4 +35,6 @@ class Moody:
             return Draft(Move.TALK, "We are looking into it.")
         if mood < 68:
             return Draft(Move.WALK_AWAY, "This leads nowhere.")
+        if mood < 128:
+            await asyncio.sleep(PAUSE_S)
         return await Tactics().next_move(view)

@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from tempfile import TemporaryDirectory
@@ -52,6 +53,7 @@ from storage.records import NegotiationId, QuoteId
 from storage.store import Store
 
 T = TypeVar("T")
+Asked = tuple[Callable[[], object], type[Exception]]
 EXAMPLES, STEPS = 40, 25
 LOOK_S = 0.004
 """How often the engine looks for what the second process wrote; the test waits for it often."""
@@ -119,6 +121,8 @@ class Face(RuleBasedStateMachine):
         """How often the brand may have spoken in a negotiation that goes on by hand."""
         self.told_outside = False
         """Whether something was written that the face's `wait` need not know of."""
+        self.ignored: set[tuple[QuoteId, str]] = set()
+        """What this engine has said that it does not act on."""
         self.heard: dict[str, list[str]] = {}
         """The messages as the face told them last."""
 
@@ -268,10 +272,11 @@ class Face(RuleBasedStateMachine):
                 assert after.negotiations[own_id]["reason"] == "cancelled"
                 assert after.said(own_id) == before.said(own_id)
 
-    @precondition(lambda self: self.running)
     @rule(quote=quotes)
-    def wait(self, quote: QuoteId) -> None:
-        self._come_to_rest(quote)
+    def wait_and_read(self, quote: QuoteId) -> None:
+        if self.running:
+            self._come_to_rest(quote)
+        self._read(quote)
 
     @precondition(lambda self: self.running)
     @rule(quote=quotes, status=st.sampled_from(["pending", "completed"]))
@@ -283,8 +288,10 @@ class Face(RuleBasedStateMachine):
         ignored: SimpleQueue[Event] = SimpleQueue()
         forget = self.system.subscribe(ignored.put)
         self._write_status(quote, status, ["negotiating"])
-        while ignored.get(timeout=PATIENCE_S).name != "outside.ignored":
-            pass
+        # if it was written before, the engine need not have seen that it was gone meanwhile
+        while (quote, status) not in self.ignored:
+            if ignored.get(timeout=PATIENCE_S).name == "outside.ignored":
+                self.ignored.add((quote, status))
         forget()
         refused = (QuoteNotPending, RowRefused)
         assert self._attempt(lambda: self.system.start_negotiations(quote), *refused) is None
@@ -299,7 +306,7 @@ class Face(RuleBasedStateMachine):
         self._go_on(quote, place, door, patient=patient)
 
     def _go_on(self, quote: QuoteId, place: int | None, door: str, *, patient: bool) -> None:
-        before = self._look()
+        before = self._look_for(quote)
         whom = self._addressee(before, quote, place)
         asked, at_rest = self._asked(before, whom), quote in self.still
         by_face = door == "face" and self.running
@@ -344,7 +351,7 @@ class Face(RuleBasedStateMachine):
     def guide(
         self, quote: QuoteId, place: int | None, guidance: Row, door: str, patient: bool
     ) -> None:
-        before = self._look()
+        before = self._look_for(quote)
         at_rest = quote in self.still
         received = self._step_in(before, quote, place, guidance, door)
         if not (received and patient and self.running and at_rest):
@@ -373,7 +380,7 @@ class Face(RuleBasedStateMachine):
     def accept(
         self, quote: QuoteId, place: int, which: str, limits: Row | None, door: str, patient: bool
     ) -> None:
-        before = self._look()
+        before = self._look_for(quote)
         at_rest = quote in self.still
         own_id = self._addressee(before, quote, place).get("negotiation_id", "")
         offer = before.standing_offer(own_id)
@@ -400,21 +407,6 @@ class Face(RuleBasedStateMachine):
             assert (row["status"], row["message_seq"]) == ("refused", None)
             assert row["reason"]
 
-    @rule(
-        quote=quotes,
-        place=st.none() | places,
-        guidance=st.sampled_from(WRONG_GUIDANCE),
-        door=doors,
-    )
-    def misguide(self, quote: QuoteId, place: int | None, guidance: Row, door: str) -> None:
-        before = self._look()
-        whom = self._addressee(before, quote, place)
-        if self.running or door == "other":
-            asked = self._asked(before, whom)
-            unknown = whom.get("negotiation_id") == "n-0"
-            expected = UnknownRecord if unknown else InterventionError
-            assert self._attempt(lambda: self._say(door, whom, guidance), expected) is None, asked
-
     def _step_in(
         self, before: Picture, quote: QuoteId, place: int | None, guidance: Row, door: str
     ) -> dict[str, Intervention]:
@@ -440,70 +432,58 @@ class Face(RuleBasedStateMachine):
         assert isinstance(received, list) is ("quote_id" in whom)
         return received if isinstance(received, list) else [received]
 
-    # Reading, and what makes no sense
+    # What makes no sense
 
-    @rule(quote=quotes)
-    def read(self, quote: QuoteId) -> None:
-        system, before = self.system, self._look()
-        assert [each.id for each in system.quotes()] == list(self.may_be)
-        assert system.quote(quote).status in self.may_be[quote]
-        told = system.negotiations(quote)
-        assert [n.supplier_id for n in told] == list(system.quote(quote).suppliers)[: len(told)]
-        for negotiation in told:
-            messages = [one.model_dump_json() for one in system.messages(negotiation.id)]
-            heard = self.heard.get(negotiation.id, [])
-            assert messages[: len(heard)] == heard
-            assert len(messages) >= len(before.said(negotiation.id))
-            self.heard[negotiation.id] = messages
-            for one in system.interventions(negotiation.id):
-                assert system.intervention(one.id).text == one.text
-
-    @rule(quote=quotes, number=st.integers(0, 14))
-    def ask_for_nonsense(self, quote: QuoteId, number: int) -> None:
-        none, own, row = QuoteId("q-0"), NegotiationId("n-0"), InterventionId("i-0")
-        system = self.system
-        reads: list[Callable[[], object]] = [
-            lambda: system.quote(none),
-            lambda: system.negotiations(none),
-            lambda: system.negotiation(own),
-            lambda: system.messages(own),
-            lambda: system.interventions(own),
-            lambda: system.intervention(row),
-        ]
-        calls: list[Callable[[], object]] = [
-            lambda: system.start_negotiations(none),
-            lambda: system.wait(none, PATIENCE_S),
-            lambda: system.cancel_quote(none),
-            lambda: system.continue_negotiation(quote_id=none),
-            lambda: system.continue_negotiation(negotiation_id=own),
-            lambda: system.add_user_intervention("Hello.", quote_id=none),
-            lambda: system.add_user_intervention("Hello.", negotiation_id=own),
-        ]
-        ill: list[Callable[[], object]] = [
-            system.continue_negotiation,
-            lambda: system.add_user_intervention("Hello.", quote_id=quote, negotiation_id=own),
-        ]
-        asked = [*reads, *calls, *ill] if self.running else reads
-        call = asked[number % len(asked)]
-        error = InterventionError if call in ill else UnknownRecord
+    @rule(quote=quotes, number=st.integers(0, 28), door=doors)
+    def ask_for_nonsense(self, quote: QuoteId, number: int, door: str) -> None:
+        asked = self._nonsense(quote, door if self.running else "other")
+        if not self.running:
+            asked += self._too_late(quote)
+        call, error = asked[number % len(asked)]
         assert self._attempt(call, error) is None
 
-    @precondition(lambda self: not self.running)
-    @rule(quote=quotes)
-    def ask_who_has_stopped(self, quote: QuoteId) -> None:
-        system = self.system
-        active = self._look().active(quote)
-        calls: list[Callable[[], object]] = [
-            lambda: system.start_negotiations(quote),
-            lambda: system.wait(quote, PATIENCE_S),
-            lambda: system.cancel_quote(quote),
-            lambda: system.add_user_intervention("Hello.", quote_id=quote),
-            system.recover,
+    def _nonsense(self, quote: QuoteId, door: str) -> list[Asked]:
+        """What can't be asked, and the error that must say so."""
+        none, own, row = QuoteId("q-0"), NegotiationId("n-0"), InterventionId("i-0")
+        system, whom = self.system, self._addressee(self._look(), quote, 0)
+        wrong = UnknownRecord if whom == {"negotiation_id": own} else InterventionError
+        asked: list[Asked] = [
+            (lambda: system.quote(none), UnknownRecord),
+            (lambda: system.negotiations(none), UnknownRecord),
+            (lambda: system.negotiation(own), UnknownRecord),
+            (lambda: system.messages(own), UnknownRecord),
+            (lambda: system.interventions(own), UnknownRecord),
+            (lambda: system.intervention(row), UnknownRecord),
+            *((partial(self._say, door, whom, guidance), wrong) for guidance in WRONG_GUIDANCE),
         ]
-        for call in calls:
-            assert self._attempt(call, SystemStopped) is None
-        gone = SystemStopped if active else NothingToContinue
-        assert self._attempt(lambda: system.continue_negotiation(quote_id=quote), gone) is None
+        if self.running:
+            asked += [
+                (lambda: system.start_negotiations(none), UnknownRecord),
+                (lambda: system.wait(none, PATIENCE_S), UnknownRecord),
+                (lambda: system.cancel_quote(none), UnknownRecord),
+                (lambda: system.continue_negotiation(quote_id=none), UnknownRecord),
+                (lambda: system.continue_negotiation(negotiation_id=own), UnknownRecord),
+                (lambda: system.add_user_intervention("Hello.", quote_id=none), UnknownRecord),
+                (lambda: system.add_user_intervention("Hello.", negotiation_id=own), UnknownRecord),
+                (system.continue_negotiation, InterventionError),
+                (lambda: system.add_user_intervention("Hello."), InterventionError),
+            ]
+        return asked
+
+    def _too_late(self, quote: QuoteId) -> list[Asked]:
+        """What one that was stopped can't do, and what it then raises."""
+        system, active = self.system, self._look().active(quote)
+        return [
+            (lambda: system.start_negotiations(quote), SystemStopped),
+            (lambda: system.wait(quote, PATIENCE_S), SystemStopped),
+            (lambda: system.cancel_quote(quote), SystemStopped),
+            (lambda: system.add_user_intervention("Hello.", quote_id=quote), SystemStopped),
+            (system.recover, SystemStopped),
+            (
+                lambda: system.continue_negotiation(quote_id=quote),
+                SystemStopped if active else NothingToContinue,
+            ),
+        ]
 
     # What must hold after each of them
 
@@ -546,6 +526,12 @@ class Face(RuleBasedStateMachine):
     def _look(self) -> Picture:
         return Picture.of(self.database)
 
+    def _look_for(self, quote: QuoteId) -> Picture:
+        """Once there is somebody to address, if the other process has started the quote."""
+        if self.running:
+            until(lambda: "negotiating" not in self.may_be[quote] or self._look().of_quote(quote))
+        return self._look()
+
     def _start_engine(self, brand: int | None, suppliers: int | None, *, recover: bool) -> None:
         self.system = NegotiationSystem.start(
             CONFIG,
@@ -555,6 +541,7 @@ class Face(RuleBasedStateMachine):
             recover=recover,
         )
         self.running = True
+        self.ignored.clear()
 
     def _attempt(self, call: Callable[[], T], *refusals: type[Exception]) -> T | None:
         """What the call answers; None if it raises one of these, and then it changed nothing."""
@@ -636,6 +623,21 @@ class Face(RuleBasedStateMachine):
                 (status, quote, json.dumps(instead_of)),
             )
             return found.rowcount == 1
+
+    def _read(self, quote: QuoteId) -> None:
+        system, before = self.system, self._look()
+        assert [each.id for each in system.quotes()] == list(self.may_be)
+        assert system.quote(quote).status in self.may_be[quote]
+        told = system.negotiations(quote)
+        assert [n.supplier_id for n in told] == list(system.quote(quote).suppliers)[: len(told)]
+        for negotiation in told:
+            messages = [one.model_dump_json() for one in system.messages(negotiation.id)]
+            heard = self.heard.get(negotiation.id, [])
+            assert messages[: len(heard)] == heard
+            assert len(messages) >= len(before.said(negotiation.id))
+            self.heard[negotiation.id] = messages
+            for one in system.interventions(negotiation.id):
+                assert system.intervention(one.id).text == one.text
 
     def _come_to_rest(self, quote: QuoteId) -> Picture:
         """Wait, and check that what then stands is at rest."""
