@@ -186,5 +186,7 @@ def _faults_of(picture: Picture, own_id: str) -> Iterator[str]:
             answer = said[one["applied_seq"] - 1]
             if answer["sender"] != "brand" or answer["seq"] <= one["message_seq"]:
                 yield f"{one['id']}: applied without an answer"
+            if one["action"] == "accept" and answer["accepts_seq"] != one["accepts_seq"]:
+                yield f"{one['id']}: another offer was accepted"
         if (one["status"] == "received") is (one["row_hash"] is not None):
             yield f"{one['id']}: {one['status']}, hash {one['row_hash']}"

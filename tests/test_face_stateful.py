@@ -54,7 +54,7 @@ from storage.store import Store
 
 T = TypeVar("T")
 Asked = tuple[Callable[[], object], type[Exception]]
-EXAMPLES, STEPS = 50, 25
+EXAMPLES, STEPS = 32, 25
 LOOK_S = 0.004
 """How often the engine looks for what the second process wrote; the test waits for it often."""
 PATIENCE_S = 20.0
@@ -149,8 +149,10 @@ class Face(RuleBasedStateMachine):
         return quote
 
     @precondition(lambda self: self.running)
-    @rule()
-    def stop(self) -> None:
+    @rule(quote=quotes, amid=st.booleans())
+    def stop(self, quote: QuoteId, amid: bool) -> None:
+        if amid:
+            self._go_on(quote, None, "face", calm=False)
         self.system.stop()
         self.running = False
         picture = self._look()
@@ -160,7 +162,7 @@ class Face(RuleBasedStateMachine):
                 self.left_over[own_id] = _story(picture, own_id)
 
     @precondition(lambda self: not self.running)
-    @rule(brand=moods, suppliers=moods, recover=st.booleans())
+    @rule(brand=moods, suppliers=moods, recover=st.sampled_from([False, False, True]))
     def start_again(self, brand: int | None, suppliers: int | None, recover: bool) -> None:
         picture = self._look()
         for row in picture.interventions.values():
