@@ -82,6 +82,12 @@ class Picture:
         by_hand = row["status"] == "active" and not row["automatic"]
         return by_hand and bool(said) and said[-1]["sender"] == "brand"
 
+    def answered(self, before: Picture, negotiation_id: str) -> bool:
+        """Whether the brand has spoken since, as a person asked, and it waits for the next call."""
+        return self.waits(negotiation_id) and len(self.said(negotiation_id, "brand")) > len(
+            before.said(negotiation_id, "brand")
+        )
+
     def unsettled(self) -> Iterator[str]:
         """What an engine has still to take up, whoever asked for it; nothing of it may stay."""
         for row in self.interventions.values():
@@ -158,7 +164,7 @@ def faults_in(picture: Picture) -> Iterator[str]:
 
 
 def _faults_of(picture: Picture, own_id: str) -> Iterator[str]:
-    row, said, asked = picture.negotiations[own_id], picture.said(own_id), picture.asked(own_id)
+    row, said = picture.negotiations[own_id], picture.said(own_id)
     ended = row["status"] != "active"
     if [message["seq"] for message in said] != list(range(1, row["message_count"] + 1)):
         yield "its messages are not those that it counts"
@@ -179,6 +185,16 @@ def _faults_of(picture: Picture, own_id: str) -> Iterator[str]:
             yield "agreed on what was not offered"
     elif row["agreed_terms"] is not None:
         yield "agreed terms without an agreement"
+    yield from _faults_of_receipts(row, said, picture.asked(own_id))
+
+
+def _faults_of_receipts(row: Row, said: list[Row], asked: list[Row]) -> Iterator[str]:
+    ended = row["status"] != "active"
+    taken = sorted((r for r in asked if r["message_seq"]), key=lambda r: r["message_seq"])
+    for key, limit in _limits_of(taken).items():
+        brief = json.loads(row["mandate"])[key]
+        if str(brief["limit"] if isinstance(brief, dict) else brief) != str(limit):
+            yield f"{key} is not what a person has set it to"
     for one in asked:
         if one["status"] == "received" and ended:
             yield f"{one['id']}: received in a negotiation that has ended"
@@ -190,3 +206,12 @@ def _faults_of(picture: Picture, own_id: str) -> Iterator[str]:
                 yield f"{one['id']}: another offer was accepted"
         if (one["status"] == "received") is (one["row_hash"] is not None):
             yield f"{one['id']}: {one['status']}, hash {one['row_hash']}"
+
+
+def _limits_of(asked: list[Row]) -> Row:
+    """What a person's limits come to; the newest wins for each."""
+    limits: Row = {}
+    for one in asked:
+        for key, value in json.loads(one["limits"] or "{}").items():
+            limits["widget.unit_price" if key == "unit_price" else key] = value
+    return limits

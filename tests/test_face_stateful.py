@@ -331,6 +331,7 @@ class Face(RuleBasedStateMachine):
             going = [one.negotiation_id for one in going]
         else:
             self._takes_up(before, going)
+        assert going
         assert going == [n for n in asked if n in going]
         assert going == asked or not at_rest
         if calm and self.running:
@@ -340,6 +341,7 @@ class Face(RuleBasedStateMachine):
                 assert spoke or after.negotiations[own_id]["status"] != "active" or (
                     after.is_parked(own_id)
                 )  # fmt: skip
+                assert not (after.answered(before, own_id) and after.is_parked(own_id))
                 rows = after.asked(own_id)[len(before.asked(own_id)) :]
                 assert [row["status"] for row in rows] == ["applied"][: len(rows)]
 
@@ -367,6 +369,7 @@ class Face(RuleBasedStateMachine):
             assert now["status"] == "applied" or after.is_parked(own_id)
             if now["status"] == "applied":
                 assert now["applied_seq"] == now["message_seq"] + 1
+            assert not (after.answered(before, own_id) and after.is_parked(own_id))
             # parked without having said it would lose it
             assert after.said(own_id)[now["message_seq"] - 1]["sender"] == "user"
 
