@@ -141,11 +141,15 @@ class Face(RuleBasedStateMachine):
         self._start_engine(brand, suppliers, recover=False)
         self.other = Store(self.database)
         self.last = self._look()
+        return self._begin(asked, rounds)
+
+    def _begin(self, asked: int, rounds: int | None) -> QuoteId:
+        """A new quote that goes on by itself, or by hand and has gone on for some rounds."""
         quote = self._create(asked)
         self._start(quote, rounds is None, "face")
         for _ in range(rounds or 0):
-            self._come_to_rest(quote)
-            self._go_on(quote, None, "face", calm=True)
+            if self._come_to_rest(quote).active(quote):
+                self._go_on(quote, None, "face", calm=True)
         return quote
 
     @precondition(lambda self: self.running)
@@ -355,6 +359,7 @@ class Face(RuleBasedStateMachine):
     def guide(
         self, quote: QuoteId, place: int | None, guidance: Row, door: str, calm: bool
     ) -> None:
+        quote = self._under_way(quote) if calm else quote
         before = self._look_for(quote, calm=calm)
         received = self._step_in(before, quote, place, guidance, door)
         if not (received and calm and self.running):
@@ -384,6 +389,7 @@ class Face(RuleBasedStateMachine):
     def accept(
         self, quote: QuoteId, place: int, which: str, limits: Row | None, door: str, calm: bool
     ) -> None:
+        quote = self._under_way(quote) if calm else quote
         before = self._look_for(quote, calm=calm)
         own_id = self._addressee(before, quote, place).get("negotiation_id", "")
         offer = before.standing_offer(own_id)
@@ -536,6 +542,12 @@ class Face(RuleBasedStateMachine):
         if self.running:
             until(lambda: "negotiating" not in self.may_be[quote] or self._look().of_quote(quote))
         return self._look()
+
+    def _under_way(self, quote: QuoteId) -> QuoteId:
+        """The quote, or where it is over another one, so that there is somebody to address."""
+        if not self.running or self._come_to_rest(quote).active(quote):
+            return quote
+        return self._begin(1, 2)
 
     def _start_engine(self, brand: int | None, suppliers: int | None, *, recover: bool) -> None:
         self.system = NegotiationSystem.start(
