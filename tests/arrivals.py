@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from factories import make_config, make_supplier, quote_fields
-from inspection import faults
+from verified import faults
 
 from actors.errors import NegotiatorError, ParleyError
 from actors.events import (

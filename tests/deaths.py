@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from factories import make_config, make_supplier, quote_fields
-from inspection import faults
+from verified import faults
 
 from actors.agents import BrandAgent, SupplierAgent
 from actors.coordinator import Coordinator

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from factories import make_config, make_supplier, quote_fields
-from inspection import faults
 from misbehaviour import ACCEPTS_OTHERWISE, ALWAYS_REFUSED, HARMLESS, Cue, rival_by_name
+from verified import faults
 
 from actors.events import AcceptDemoted, DraftRefused, Event, NegotiationEndedEvent
 from actors.mechanism.moves import Draft

@@ -21,9 +21,9 @@ from typing import Any
 
 from competent import ModelRequest, competent
 from hostile import Tally, guide, random_quote, random_supplier
-from inspection import faults
 from model_server import ModelServer
 from modelled import model_config, models
+from verified import faults
 
 from storage.records import Move, is_parked
 

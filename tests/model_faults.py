@@ -19,9 +19,9 @@ from typing import Any
 
 from competent import ModelRequest, competent
 from factories import make_supplier, quote_fields
-from inspection import faults
 from model_server import Effect, Fault, ModelServer
 from modelled import model_config, models, negotiated, rows
+from verified import faults
 
 from storage.records import Negotiation, is_parked
 

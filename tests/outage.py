@@ -25,8 +25,8 @@ from typing import Any
 
 import pytest
 from factories import make_config, make_supplier, quote_fields
-from inspection import faults
 from serving import locked, new_quote, serving, sql, until
+from verified import faults
 
 import main
 from actors.events import Event

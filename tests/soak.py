@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 from factories import make_config, make_supplier, quote_fields
-from inspection import faults
+from verified import faults
 
 from actors.agents import Agent
 from actors.coordinator import Coordinator

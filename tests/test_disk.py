@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 from conftest import Heard
 from factories import make_config, make_supplier, quote_fields
-from inspection import faults
 from outage import filled, full, interrupted, pages, room, small_disk, transcript
 from serving import ENVIRONMENT, PATIENCE_S, ROOT, locked, new_quote, serving, sql, until
+from verified import faults
 
 import main
 from actors.errors import SystemHalted

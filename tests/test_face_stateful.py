@@ -31,10 +31,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from inspection import faults
 from moody import Moody
 from pictures import Picture, Row, faults_between, faults_in
 from serving import until
+from verified import faults
 
 import actors.outside
 from actors.errors import InterventionError, NothingToContinue, SystemStopped

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from competent import ModelRequest, competent
 from factories import make_supplier, quote_fields
-from inspection import faults
 from model_server import Effect, Fault, ModelServer
 from modelled import KEY, model_config, models, negotiated, rows, three_suppliers
+from verified import faults
 
 from actors.errors import ConfigError
 from actors.negotiators.mistral import mistral_model

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 from factories import make_config, make_supplier, quote_fields
-from inspection import faults
 from serving import command, locked, negotiations_of, new_quote, serving, sql
+from verified import faults
 
 from actors.errors import NegotiatorError, SystemHalted
 from actors.negotiators.scripted import Scripted

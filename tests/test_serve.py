@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from inspection import faults
 from serving import (
     ENVIRONMENT,
     PATIENCE_S,
@@ -31,6 +30,7 @@ from serving import (
     sql,
     until,
 )
+from verified import faults
 
 from actors.errors import InterventionError
 from actors.reception import receive
