@@ -37,9 +37,10 @@ from storage.records import QuoteStatus
 PATIENCE_S = 20.0
 TURNS = 50
 """Turns of the loop in which whoever was told too early would long have spoken."""
-BEFORE, INSIDE, AFTER = "before BEGIN", "before COMMIT", "before the receipt"
-PLACES = (BEFORE, INSIDE, AFTER)
-"""Where in a transaction a process may die: with nothing written, all but committed, unheard."""
+BEFORE, HALFWAY, INSIDE, AFTER = "before BEGIN", "halfway", "before COMMIT", "before the receipt"
+PLACES = (BEFORE, HALFWAY, INSIDE, AFTER)
+"""Where in a transaction a process may die: halfway is before the second statement that writes."""
+WRITES = ("INSERT", "UPDATE", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,7 @@ class Scenario:
     """The brand's own; a supplier's is 6.00."""
     max_rounds: int = 2
     side: str | None = None
-    """Who drafts when the person steps in."""
-    own_messages: int = 1
-    """How many messages that side has sent by then."""
+    """Who is drafting an answer to the other's first message when the person steps in."""
     guidance: tuple[tuple[str, Any], ...] = ()
 
     @property
@@ -72,11 +71,13 @@ class Scenario:
         return make_config([make_supplier()], max_rounds=self.max_rounds)
 
 
+LONG = Scenario("a long one", limit="6.20", max_rounds=8)
 SCENARIOS = {
     each.name: each
     for each in (
         Scenario("soon agreed"),
-        Scenario("agreed later", max_rounds=3),
+        Scenario("agreed by the brand", max_rounds=3),
+        LONG,
         Scenario("no deal is possible", limit="5.50"),
         Scenario(
             "text while the supplier drafts",
@@ -141,15 +142,12 @@ class Guided(Tactics):
         for message in view.messages:
             self._diary.note(shown=[message.seq, message.content])
         side = "supplier" if isinstance(view, SupplierView) else "brand"
-        here = (side, view.own_messages) == (self._scenario.side, self._place(side))
+        here = (side, len(view.messages)) == (self._scenario.side, 1 + (side == "brand"))
         if here and await asyncio.to_thread(self._step_in):
             if self._scenario.interrupts:
                 await asyncio.Event().wait()  # this draft is dropped
             await self._heard.wait()
         return await super().next_move(view)
-
-    def _place(self, side: str) -> int:
-        return self._scenario.own_messages - (side == "supplier")
 
     def _step_in(self) -> bool:
         """Unless it was done before, in this life or in another."""
@@ -171,6 +169,8 @@ class Mortal(Ledger):
     """Which transaction of the process, from 1, and where in it; set before there is one."""
     begun = 0
     """How many transactions there were."""
+    written = 0
+    """How many statements of the last one wrote."""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -179,11 +179,20 @@ class Mortal(Ledger):
         if is_last:
             self._reach(BEFORE)
         with super().transaction():
+            if is_last and self.place == HALFWAY:
+                connection: sqlite3.Connection = self._database.connection()  # type: ignore[no-untyped-call]
+                connection.set_trace_callback(self._begin_statement)
             yield
             if is_last:
+                self._reach(HALFWAY)  # there was but one statement
                 self._reach(INSIDE)
         if is_last:
             self._reach(AFTER)
+
+    def _begin_statement(self, statement: str) -> None:
+        self.written += statement.lstrip().startswith(WRITES)
+        if self.written > 1:
+            self._reach(HALFWAY)
 
     def _reach(self, place: str) -> None:
         if place != self.place:
@@ -229,11 +238,8 @@ def live(order: Order) -> None:
     folder, scenario = Path(order.folder), SCENARIOS[order.scenario]
     guided = Guided(scenario, Diary(folder))
     Mortal.number, Mortal.place = order.number, order.place
-    for module, name, stand_in in (
-        (catalog, "Tactics", lambda: guided),
-        (actors.system, "Ledger", Mortal),
-    ):
-        setattr(module, name, stand_in)
+    vars(catalog)["Tactics"] = lambda: guided
+    vars(actors.system)["Ledger"] = Mortal
     negotiate(folder, scenario, guided)
     Diary(folder).note(transactions=Mortal.begun)
 
