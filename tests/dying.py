@@ -63,7 +63,7 @@ class Scenario:
     @property
     def without_guidance(self) -> str:
         """The same one with nobody stepping in."""
-        return self.name if self.side is None else "soon agreed"
+        return self.name if self.side is None else SOON.name
 
     @property
     def config(self) -> Config:
@@ -71,11 +71,13 @@ class Scenario:
         return make_config([make_supplier()], max_rounds=self.max_rounds)
 
 
+SOON = Scenario("soon agreed")
+"""What those into which somebody steps are without that."""
 LONG = Scenario("a long one", limit="6.20", max_rounds=8)
 SCENARIOS = {
     each.name: each
     for each in (
-        Scenario("soon agreed"),
+        SOON,
         Scenario("agreed by the brand", max_rounds=3),
         LONG,
         Scenario("no deal is possible", limit="5.50"),

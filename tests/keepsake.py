@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,29 @@ def _backwards(before: Keepsake, after: Keepsake) -> Iterator[str]:
             yield f"interventions: {key} became another message"
 
 
+def disobeyed(before: Keepsake, after: Keepsake) -> Iterator[str]:
+    """Guidance that lay there when an engine died, and that the next one did not mind first.
+
+    Args:
+        before: What a dead engine left; whoever went on had all of it on disk.
+    """
+    for row in before.waiting:
+        of, now = row["negotiation_id"], after.interventions.get(row["id"], row)
+        count = before.negotiations[of]["message_count"]
+        then = [message for message in after.of(of) if message["seq"] > count]
+        ended_before = before.negotiations[of]["status"] != "active"
+        if ended_before or not then or row["action"] == "continue":
+            continue
+        users = list(takewhile(lambda message: message["sender"] == "user", then))
+        spoken = then[len(users) :]
+        if row["message_seq"] is None:
+            against = now["status"] == "refused" and not now["reason"].startswith("ended")
+            if not against and now["message_seq"] not in [user["seq"] for user in users]:
+                yield f"{row['id']}: waited, and {of} went on without it: {now['status']}"
+        elif spoken and (spoken[0]["sender"], spoken[0]["seq"]) != ("brand", now["applied_seq"]):
+            yield f"{row['id']}: was owed an answer, and {of} went on without it: {now['status']}"
+
+
 def torn(now: Keepsake) -> Iterator[str]:
     """What belongs into one transaction and is there by half."""
     spoken: dict[str, list[Row]] = {key: [] for key in now.negotiations}
@@ -161,6 +185,9 @@ def torn(now: Keepsake) -> Iterator[str]:
         closing_move = bool(rows) and rows[-1]["move"] in ("accept", "walk_away")
         if closing_move and negotiation["status"] == "active":
             yield f"{key}: goes on after its closing message"
+    for key, row in now.interventions.items():
+        if row["status"] == "refused" and row["message_seq"] is not None:
+            yield f"{key}: is message {row['message_seq']}, and was refused: {row['reason']}"
     for key, quote in now.quotes.items():
         own = [row["status"] for row in now.negotiations.values() if row["quote_id"] == key]
         over = bool(own) and "active" not in own

@@ -32,7 +32,7 @@ from typing import Any
 
 import torture_person
 from inspection import faults
-from keepsake import Keepsake, copied, deep_faults, lost, taken, torn
+from keepsake import Keepsake, copied, deep_faults, disobeyed, lost, taken, torn
 from said_anew import strays
 from serving import until
 from torture_life import (
@@ -183,7 +183,8 @@ class Torture:
         """What the dead have left, and whether it is all that it must be."""
         receipts = {note["received"] for note in lines_of(self._notes) if "received" in note}
         before, now = self._left, taken(self._database)
-        faults_now = [*lost(before, now), *torn(now), *untold(now, life, receipts)]
+        faults_now = [*lost(before, now), *disobeyed(before, now), *torn(now)]
+        faults_now += untold(now, life, receipts)
         if now.quotes:
             copy = self._folder / "copy.db"
             copied(self._database, copy)
@@ -200,6 +201,7 @@ class Torture:
             add_quote(self._folder)
         life = self._life(slowest_s=10 * FASTEST_S)
         try:
+            until(lambda: life.told() or life.process.poll() is not None)
             until(partial(self._done, life, "quotes", "status IN ('pending', 'negotiating')"))
             person.send_signal(signal.SIGSTOP)  # no more remarks
             until(partial(self._done, life, "interventions", "status = 'received'"))
