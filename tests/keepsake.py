@@ -146,6 +146,9 @@ def disobeyed(before: Keepsake, after: Keepsake) -> Iterator[str]:
     Args:
         before: What a dead engine left; whoever went on had all of it on disk.
     """
+    # what a person does in the brand's place, and has begun, leaves nothing to guide
+    acts = [row for row in before.waiting if row["action"] in ("accept", "walk_away")]
+    acted = {row["negotiation_id"] for row in acts if row["message_seq"] is not None}
     for row in before.waiting:
         of, now = row["negotiation_id"], after.interventions.get(row["id"], row)
         count = before.negotiations[of]["message_count"]
@@ -155,6 +158,8 @@ def disobeyed(before: Keepsake, after: Keepsake) -> Iterator[str]:
             continue
         users = list(takewhile(lambda message: message["sender"] == "user", then))
         spoken = then[len(users) :]
+        if row["message_seq"] is None and of in acted:
+            continue
         if row["message_seq"] is None:
             against = now["status"] == "refused" and not now["reason"].startswith("ended")
             if not against and now["message_seq"] not in [user["seq"] for user in users]:

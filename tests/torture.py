@@ -22,11 +22,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ import torture_person
 from inspection import faults
 from keepsake import Keepsake, copied, deep_faults, disobeyed, lost, taken, torn
 from said_anew import strays
-from serving import until
 from torture_life import (
     CHILDREN,
     FASTEST_S,
@@ -48,7 +46,7 @@ from torture_life import (
     lines_of,
     untold,
 )
-from torture_scene import SUPPLIERS, add_quote, config_file, conversation, uninterrupted
+from torture_scene import PATIENCE_S, SUPPLIERS, add_quote, config_file, conversation, uninterrupted
 
 import main as command_line
 from storage.records import NegotiationId
@@ -58,6 +56,8 @@ KILLS = 500
 KILLS_PER_DATABASE = 50
 BETWEEN_REMARKS_S = 0.3
 """How long the person is silent on average."""
+PAUSE_S = 0.02
+"""Between two looks at what the last engine does; it can't tell us."""
 LANES = 2
 """How many databases are tortured at the same time, each by a process of its own."""
 WAITED = "  guidance waited"
@@ -201,21 +201,30 @@ class Torture:
             add_quote(self._folder)
         life = self._life(slowest_s=10 * FASTEST_S)
         try:
-            until(lambda: life.told() or life.process.poll() is not None)
-            until(partial(self._done, life, "quotes", "status IN ('pending', 'negotiating')"))
+            self._await(life, lambda: bool(life.told()))
+            self._await(life, lambda: self._none("quotes", "status IN ('pending', 'negotiating')"))
             person.send_signal(signal.SIGSTOP)  # no more remarks
-            until(partial(self._done, life, "interventions", "status = 'received'"))
+            self._await(life, lambda: self._none("interventions", "status = 'received'"))
         finally:
             self._tally.faults += life.end(signal.SIGTERM)
             self._look(life)
 
-    def _done(self, life: Life, table: str, condition: str) -> bool:
-        """Whether no row of a table is left that has still to change, or nobody to change it."""
-        with closing(sqlite3.connect(self._database)) as database:
+    def _await(self, life: Life, look: Callable[[], bool]) -> None:
+        """Wait for something; or until the engine is gone, or that takes for ever."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not look() and life.process.poll() is None:
+            if time.monotonic() > deadline:
+                newest = [line["event"] for line in life.told()[-5:]]
+                self._tally.faults.append(f"{self._database}: nothing comes after {newest}")
+                return
+            time.sleep(PAUSE_S)
+
+    def _none(self, table: str, condition: str) -> bool:
+        """Whether no row of a table is left that has still to change."""
+        with closing(sqlite3.connect(self._database, timeout=PATIENCE_S)) as database:
             # S608: the names are our own
-            look = f"SELECT count(*) FROM {table} WHERE {condition}"  # noqa: S608
-            ((count,),) = database.execute(look).fetchall()
-        return count == 0 or life.process.poll() is not None
+            look = f"SELECT 1 FROM {table} WHERE {condition}"  # noqa: S608
+            return database.execute(look).fetchone() is None
 
     def _judge(self) -> None:
         """When all is over: is it what it would have been, and are the receipts true?"""

@@ -16,6 +16,7 @@ from storage.store import Store, utc_now
 
 SUPPLIERS = 20
 PATIENCE_S = 120.0
+"""What takes longer has failed."""
 FIELDS = quote_fields(target="5.00", limit="7.40")
 CONFIG = """\
 [rules]
