@@ -216,6 +216,11 @@ def deep_faults(copy: Path, seen_through: set[str]) -> list[str]:
                     [quote_id],
                 )
             connection.execute("DELETE FROM negotiations WHERE quote_id = ?", [quote_id])
-        rows = connection.execute(UNFINISHED).fetchall()
-    unfinished = {f"{row[0]}: {row[1]}: {LEFT_RECEIVED}" for row in rows}
-    return [fault for fault in faults(copy) if fault not in unfinished]
+    excused = {f"{of}: {row_id}: {LEFT_RECEIVED}" for of, row_id in unfinished(copy)}
+    return [fault for fault in faults(copy) if fault not in excused]
+
+
+def unfinished(database: Path) -> list[tuple[str, str]]:
+    """Negotiations and interventions of theirs that an engine has still to settle."""
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(UNFINISHED).fetchall()
