@@ -612,3 +612,15 @@ def test_no_fault_repeats_what_is_private(settled: Casebook, tmp_path: Path) -> 
 
     for secret in ("7.80", "8.00", "5.00", "9.00", "Not above"):
         assert not any(secret in fault for fault in told_of)
+
+
+def test_what_another_program_wrote_behind_the_end_is_no_fault(
+    settled: Casebook, tmp_path: Path
+) -> None:
+    path = copied(settled, tmp_path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(
+            "INSERT INTO interventions (negotiation_id, text) VALUES (?, 'Late.')", [settled.id]
+        )
+
+    assert told(path, settled) == []

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from storage.faults import Fault, at
 from storage.interventions import Action, Intervention, InterventionStatus
-from storage.records import Message, Negotiation, NegotiationStatus, Sender
+from storage.records import Message, Negotiation, Sender
+
+SQL_CLOCK = timedelta(milliseconds=1)
+"""How finely SQLite tells the time of what another program writes."""
 
 
 def settlement_faults(
@@ -16,17 +20,23 @@ def settlement_faults(
     """Where receipts and messages differ."""
     here = at(negotiation_id=negotiation.id)
     by_seq = {message.seq: message for message in messages}
-    ended = negotiation.status is not NegotiationStatus.ACTIVE
     asked = Counter(one.message_seq for one in interventions)
     for message in messages:
         if message.sender is Sender.USER and asked[message.seq] != 1:
             yield Fault(here | at(seq=message.seq), "a person's message needs one intervention")
     for one in interventions:
         where = here | at(intervention_id=one.id)
-        if one.status is InterventionStatus.RECEIVED and ended:
+        if one.status is InterventionStatus.RECEIVED and not _may_be_received(one, negotiation):
             yield Fault(where, "it is still received, and the negotiation has ended")
         for what in (*_guidance(one, by_seq), *_outcome(one, by_seq)):
             yield Fault(where, what)
+
+
+def _may_be_received(one: Intervention, negotiation: Negotiation) -> bool:
+    """Whether nobody can have settled it yet: also what came behind the end, with no engine."""
+    if negotiation.ended_at is None:
+        return True
+    return one.message_seq is None and one.created_at + SQL_CLOCK >= negotiation.ended_at
 
 
 def _guidance(one: Intervention, by_seq: Mapping[int, Message]) -> Iterator[str]:
