@@ -344,7 +344,7 @@ def assert_tells_nothing(error: BaseException) -> None:
     assert error.__cause__ is None
 
 
-@pytest.mark.parametrize("name", OF_HTTP)
+@pytest.mark.parametrize("name", sorted(OF_HTTP))
 def test_every_error_of_http_is_translated(name: str) -> None:
     error = translated(make(OF_HTTP[name]))
 
@@ -353,7 +353,7 @@ def test_every_error_of_http_is_translated(name: str) -> None:
     assert_tells_nothing(error)
 
 
-@pytest.mark.parametrize("name", OF_THE_SDK)
+@pytest.mark.parametrize("name", sorted(OF_THE_SDK))
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 408, 422, 425, 429, 500, 529, 599])
 def test_every_error_of_the_sdk_is_translated(name: str, status: int) -> None:
     error = translated(make(OF_THE_SDK[name], status))
