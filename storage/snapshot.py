@@ -120,8 +120,8 @@ class Snapshot:
 
     def _places(self, table: type[Model]) -> array[int]:
         # from an index, as SQLite does it, so that a page that can't be read hides its rows only
-        rows = self._connection.execute(f"SELECT rowid FROM {_name(table)} ORDER BY rowid")  # noqa: S608
-        return array("q", (place for (place,) in rows))
+        rows = self._connection.execute(f"SELECT rowid FROM {_name(table)}")  # noqa: S608
+        return array("q", sorted(place for (place,) in rows))
 
     def _rows(
         self, table: type[Model], column: str, value: Any, *, order: str = "rowid"
