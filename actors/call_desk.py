@@ -10,7 +10,8 @@ from actors.mailbox import Ref
 from actors.runtime import LoopThread, say
 from actors.saves import CallNotStarted, CallStartSaved, SaveCallEnd, SaveCallStart
 from storage.calls import CallEnd, CallId, CallStart, Outcome
-from storage.records import Budget, SupplierId
+from storage.records import SupplierId
+from storage.rules import Budget
 
 
 class CallDesk:

@@ -22,7 +22,8 @@ from actors.errors import ConfigError, InputError
 from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.names import known_negotiator
 from storage.mistakes import FieldPath, Mistakes, mistakes_in
-from storage.records import Line, Rules, Supplier
+from storage.records import Line, Supplier
+from storage.rules import Rules
 from storage.terms.kind import Record
 
 FILE_NAME = "config.toml"

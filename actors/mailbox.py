@@ -33,14 +33,8 @@ from actors.saves import (
     SaveFailed,
 )
 from storage.interventions import Intervention
-from storage.records import (
-    Budget,
-    Negotiation,
-    NegotiationId,
-    Origin,
-    Quote,
-    QuoteId,
-)
+from storage.records import Negotiation, NegotiationId, Origin, Quote, QuoteId
+from storage.rules import Budget
 
 DraftId = NewType("DraftId", str)
 """Unique for every request; an answer with any other id than the open one is stale."""

@@ -54,14 +54,8 @@ from actors.saves import (
 )
 from actors.steering import Steered
 from storage.interventions import Intervention
-from storage.records import (
-    Ending,
-    ModelFallback,
-    NegotiationStatus,
-    QuoteStatus,
-    Sender,
-    is_parked,
-)
+from storage.records import Ending, NegotiationStatus, QuoteStatus, Sender, is_parked
+from storage.rules import ModelFallback
 from storage.store import Loaded
 
 RELOADS = 3

@@ -13,7 +13,8 @@ from typing import Any, NewType
 from peewee import SqliteDatabase
 
 from storage.errors import BudgetReached
-from storage.records import Budget, Moment, NegotiationId, QuoteId
+from storage.records import Moment, NegotiationId, QuoteId
+from storage.rules import Budget
 from storage.tables import CallRow, from_row, to_row
 from storage.terms.kind import Record, Side
 

@@ -23,7 +23,6 @@ from storage.hashes import brief_hash, message_hash, quote_hash, row_hash
 from storage.interventions import Intervention, InterventionId, InterventionStatus
 from storage.mandates import Mandate
 from storage.records import (
-    Budget,
     Ending,
     Entry,
     Message,
@@ -38,6 +37,7 @@ from storage.records import (
     Sender,
     write_time,
 )
+from storage.rules import Budget
 from storage.state import after, ended, known, not_before, parked
 from storage.statements import (
     INSERT_MESSAGES,

@@ -20,11 +20,11 @@ from storage.records import (
     Negotiation,
     Origin,
     Quote,
-    Rules,
     Sender,
     Supplier,
     Terms,
 )
+from storage.rules import Rules
 from storage.terms.kind import Side
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)

@@ -34,7 +34,8 @@ from actors.runtime import LoopThread
 from actors.saves import CallEndSaved, CallNotStarted, CallStartSaved, SaveCallEnd, SaveCallStart
 from storage.calls import CallStart, Outcome
 from storage.errors import BudgetReached, RowRefused
-from storage.records import Budget, Move, NegotiationId, Origin, QuoteId
+from storage.records import Move, NegotiationId, Origin, QuoteId
+from storage.rules import Budget
 from storage.terms.kind import Side
 
 TALK = Draft(Move.TALK, "Hello.")

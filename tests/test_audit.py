@@ -21,7 +21,8 @@ from actors.mechanism.ruling import Rule
 from actors.system import NegotiationSystem
 from storage.calls import CallEnd, CallId, CallStart, Outcome
 from storage.errors import DatabaseUnusable
-from storage.records import Budget, Message
+from storage.records import Message
+from storage.rules import Budget
 from storage.store import Store
 from storage.tables import InterventionRow, MessageRow, NegotiationRow
 from storage.terms.kind import Side

@@ -19,7 +19,8 @@ from actors.runtime import LoopActor, LoopThread
 from actors.saves import CallNotStarted, CallStartSaved, SaveCallEnd, SaveCallStart
 from storage.calls import CallEnd, CallId, CallStart, Outcome
 from storage.errors import BudgetReached
-from storage.records import Budget, SupplierId
+from storage.records import SupplierId
+from storage.rules import Budget
 from storage.terms.kind import Side
 
 T = TypeVar("T")

@@ -21,7 +21,8 @@ from factories import (
 from storage.calls import Call, CallEnd, CallId, CallStart, Outcome, Spending
 from storage.errors import BudgetReached, RowRefused, UnknownRecord
 from storage.ledger import Ledger
-from storage.records import Budget, Negotiation, NegotiationId, QuoteId
+from storage.records import Negotiation, NegotiationId, QuoteId
+from storage.rules import Budget
 from storage.store import Store
 
 CONFIG = make_config([make_supplier(1), make_supplier(2)])

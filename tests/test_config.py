@@ -14,7 +14,7 @@ from actors import config as config_module
 from actors.config import Config, Negotiators, load_config
 from actors.errors import ConfigError
 from actors.negotiators.model_settings import ModelSettings
-from storage.records import Budget, Rules
+from storage.rules import Budget, Rules
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "config.toml"

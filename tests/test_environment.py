@@ -8,7 +8,7 @@ from actors.config import Config, load_config
 from actors.environment import read_environment
 from actors.errors import ConfigError
 from storage.mistakes import Mistakes
-from storage.records import Rules
+from storage.rules import Rules
 
 
 def test_a_table_may_be_json_and_a_single_setting_goes_before_it(

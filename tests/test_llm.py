@@ -26,15 +26,8 @@ from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.prompts import Prompt, move_prompt, wording_prompt
 from actors.negotiators.tactics import Tactics
 from storage.calls import CallEnd, CallStart, Outcome
-from storage.records import (
-    Budget,
-    Move,
-    NegotiationId,
-    Origin,
-    QuoteId,
-    Sender,
-    SupplierId,
-)
+from storage.records import Move, NegotiationId, Origin, QuoteId, Sender, SupplierId
+from storage.rules import Budget
 from storage.terms.kind import Side
 
 Line = str | BaseException | Reply

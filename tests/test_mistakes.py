@@ -9,7 +9,8 @@ from factories import make_supplier
 from pydantic import ValidationError
 
 from storage.mistakes import Mistakes, mistakes_in, unknown_key
-from storage.records import Rules, Supplier
+from storage.records import Supplier
+from storage.rules import Rules
 
 
 def found(model: type[Any], raw: Any) -> dict[str, str]:

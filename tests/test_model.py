@@ -24,7 +24,8 @@ from actors.negotiators.prompt_log import PromptLog
 from actors.negotiators.prompts import Prompt
 from storage.calls import CallEnd, CallStart, Outcome
 from storage.errors import BudgetReached
-from storage.records import Budget, NegotiationId, QuoteId, SupplierId
+from storage.records import NegotiationId, QuoteId, SupplierId
+from storage.rules import Budget
 from storage.terms.kind import Side
 
 PROMPT = Prompt("You sell é.", "What do you say?", "7")

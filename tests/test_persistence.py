@@ -74,7 +74,6 @@ from storage.errors import (
 from storage.interventions import InterventionId
 from storage.ledger import Ledger
 from storage.records import (
-    Budget,
     Ending,
     Move,
     Negotiation,
@@ -84,6 +83,7 @@ from storage.records import (
     Reason,
     Sender,
 )
+from storage.rules import Budget
 from storage.store import Store
 
 CONFIG = make_config()

@@ -29,7 +29,6 @@ from storage.records import (
     Priorities,
     Quote,
     Reason,
-    Rules,
     Sender,
     Style,
     Supplier,
@@ -37,6 +36,7 @@ from storage.records import (
     Terms,
     write_time,
 )
+from storage.rules import Rules
 from storage.terms.kind import Record, Side
 
 MANDATE: dict[str, Any] = {

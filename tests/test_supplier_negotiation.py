@@ -58,7 +58,8 @@ from actors.saves import (
 )
 from actors.supplier_negotiation import RELOADS, SupplierNegotiation
 from storage.errors import SequenceConflict, UnknownRecord
-from storage.records import Budget, Message, Move, NegotiationStatus, Origin, Reason, Sender
+from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
+from storage.rules import Budget
 from storage.store import Loaded
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from storage.calls import CallEnd, CallStart
-from storage.records import Budget, NegotiationId, QuoteId, SupplierId
+from storage.records import NegotiationId, QuoteId, SupplierId
+from storage.rules import Budget
 from storage.terms.kind import Side
 
 
