@@ -127,23 +127,20 @@ class Drafting:
 
     def answered(self) -> Request:
         """Close the open draft, which was answered; returns what was asked for."""
-        assert self.request is not None  # noqa: S101 - there is no open draft without a request
         self._open = None
-        return self.request
+        return self._asked
 
     def retry_in_s(self, *, retryable: bool) -> float | None:
         """The pause before the failed draft is asked for again; None when it is not."""
-        request, rules = self.request, self._negotiation.rules
-        assert request is not None  # noqa: S101 - there is no open draft without a request
+        request, rules = self._asked, self._negotiation.rules
         if not retryable or request.failures >= rules.draft_retries:
             return None
         return min(math.ldexp(rules.retry_pause_s, request.failures), LONGEST_RETRY_PAUSE_S)
 
     def retry(self, pause_s: float) -> None:
         """Have the owner told RetryDraft after a pause."""
-        assert self.request is not None  # noqa: S101 - it failed just now
         assert self._open is not None  # noqa: S101 - stale mail was dropped before
-        self.request = replace(self.request, failures=self.request.failures + 1)
+        self.request = replace(self._asked, failures=self._asked.failures + 1)
         self._overdue_at = math.inf
         mail = RetryDraft(draft_id=self._open)
         self._loop.later(pause_s, lambda: self._say(self._owner, mail))
@@ -158,6 +155,11 @@ class Drafting:
         self.drop()
         if self._timer is not None:
             self._timer.cancel()
+
+    @property
+    def _asked(self) -> Request:
+        assert self.request is not None  # noqa: S101 - there is no draft without a request
+        return self.request
 
     def _first_request(self, side: Side) -> Request:
         negotiation = self._negotiation

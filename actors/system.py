@@ -18,11 +18,7 @@ from actors.config import Config, load_config
 from actors.coordinator import Coordinator
 from actors.errors import ConfigError, InterventionError, NothingToContinue, SystemStopped
 from actors.event_stream import EventStream, Subscriber
-from actors.events import (
-    QuoteCreated,
-    SystemStarted,
-    SystemStoppedEvent,
-)
+from actors.events import QuoteCreated, SystemStarted, SystemStoppedEvent
 from actors.guardian import Guardian
 from actors.mailbox import (
     AwaitStillness,
