@@ -21,7 +21,7 @@ from actors.errors import NegotiatorError, SystemHalted
 from actors.negotiators.scripted import Scripted
 from actors.negotiators.tactics import Tactics
 from actors.system import NegotiationSystem
-from storage.records import NegotiationStatus, is_parked
+from storage.records import NegotiationStatus, Quote, is_parked
 
 PATIENCE_S = 20.0
 THREE = make_config([make_supplier(n) for n in (1, 2, 3)], retry_pause_s=0, draft_retries=0)
@@ -55,6 +55,17 @@ def transcript(folder: Path) -> list[Any]:
         return database.execute(TRANSCRIPT).fetchall()
 
 
+def interrupted(folder: Path, messages: int) -> Quote:
+    """A quote whose system stopped when each brand had said so many messages."""
+    hanging = StopsAfter(messages)
+    with start(folder, brand=hanging) as system:
+        quote = system.create_quote(quote_fields())
+        system.start_negotiations(quote.id)
+        for _ in range(3):
+            hanging.hung.get(timeout=PATIENCE_S)
+    return quote
+
+
 @pytest.fixture
 def uninterrupted(tmp_path: Path) -> list[Any]:
     (tmp_path / "whole").mkdir()
@@ -72,18 +83,13 @@ def uninterrupted(tmp_path: Path) -> list[Any]:
 def test_what_was_interrupted_goes_on_as_if_it_had_not_been(
     tmp_path: Path, uninterrupted: list[Any], messages: int
 ) -> None:
-    hanging = StopsAfter(messages)
-    with start(tmp_path, brand=hanging) as system:
-        quote = system.create_quote(quote_fields())
-        system.start_negotiations(quote.id)
-        for _ in range(3):
-            hanging.hung.get(timeout=PATIENCE_S)
+    quote = interrupted(tmp_path, messages)
     before = transcript(tmp_path)
 
     with start(tmp_path, brand=Tactics(), recover=True) as system:
         ended = system.wait(quote.id, PATIENCE_S)
 
-    assert {n.status for n in ended} != {NegotiationStatus.ACTIVE}
+    assert NegotiationStatus.ACTIVE not in {n.status for n in ended}
     after = transcript(tmp_path)
     assert [row for row in after if row in before] == before
     # a negotiator that is given as an object is a script to us, whatever it is
@@ -92,12 +98,7 @@ def test_what_was_interrupted_goes_on_as_if_it_had_not_been(
 
 
 def test_without_it_nothing_is_taken_up(tmp_path: Path) -> None:
-    hanging = StopsAfter(1)
-    with start(tmp_path, brand=hanging) as system:
-        quote = system.create_quote(quote_fields())
-        system.start_negotiations(quote.id)
-        for _ in range(3):
-            hanging.hung.get(timeout=PATIENCE_S)
+    quote = interrupted(tmp_path, 1)
     before = transcript(tmp_path)
 
     with start(tmp_path, brand=Tactics()) as system:
