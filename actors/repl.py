@@ -47,10 +47,10 @@ class ReplSystem(NegotiationSystem):
         """
         return super().wait(quote_id, timeout_s)
 
-    def _ask(self, mail_with: Callable[[Future[T]], object], timeout_s: float | None = None) -> T:
+    def _result(self, reply: Future[T], timeout_s: float | None) -> T:
         limit_s = LONGEST_WAIT_S if timeout_s is None else timeout_s
         try:
-            return super()._ask(mail_with, limit_s)
+            return super()._result(reply, limit_s)
         except TimeoutError as error:
             raise TimeoutError(
                 f"{error}; it goes on, and system.wait(quote_id, timeout_s=600) waits longer"

@@ -581,3 +581,31 @@ def test_stopping_takes_its_time_but_not_for_ever(
         left = asyncio.all_tasks(loop)
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
+
+
+def test_a_program_with_a_loop_of_its_own_waits_without_holding_it(tmp_path: Path) -> None:
+    async def host(system: NegotiationSystem, quote_id: QuoteId) -> int:
+        turns = 0
+        still = asyncio.wrap_future(system.when_still(quote_id))
+        while not still.done():
+            await asyncio.sleep(0)
+            turns += 1
+        return turns
+
+    with NegotiationSystem.start(make_config(), database=tmp_path / "parley.db") as system:
+        quote = system.create_quote(quote_fields())
+        system.start_negotiations(quote.id)
+
+        assert asyncio.run(host(system, quote.id)) > 1
+        assert system.quote(quote.id).status is QuoteStatus.COMPLETED
+
+
+def test_who_gives_up_a_wait_ends_nothing_else(tmp_path: Path) -> None:
+    with NegotiationSystem.start(make_config(), database=tmp_path / "parley.db") as system:
+        quote = system.create_quote(quote_fields())
+        system.start_negotiations(quote.id)
+        system.when_still(quote.id).cancel()
+
+        system.wait(quote.id)
+
+        assert system.quote(quote.id).status is QuoteStatus.COMPLETED
