@@ -1,4 +1,4 @@
-"""The command line as it may be typed; what each command does is in `main`."""
+"""The command line as it may be typed and as it ends; `actors/commands` says what each does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from actors.inert import inert
 
 # nothing else is imported here: `--help` must not wait for it
 
+DONE, NOT_DONE, WRONG_USE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+"""Exit codes."""
 LONGEST_NUMBER = 18
 """Digits of a whole number on the command line."""
 

@@ -9,11 +9,14 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 from serving import command, locked, sql
 
 import main
+from actors.command_line import parser
+from actors.commands import requests
 from actors.config import load_config
 from actors.opening import open_negotiations
 from storage.ledger import Ledger
@@ -22,6 +25,7 @@ from storage.records import Ending, NegotiationId, NegotiationStatus, QuoteId, R
 from storage.store import utc_now
 
 Run = Callable[..., tuple[int, str, str]]
+WITH_ID = {"start", "cancel", "continue", "intervene", "show"}
 NOBODY = "No engine runs on parley.db: it waits for one (python main.py serve).\n"
 
 
@@ -39,6 +43,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.mark.parametrize("command", main.COMMANDS)
+def test_every_command_that_may_be_typed_is_there(command: str) -> None:
+    assert callable(resolve_name(f"actors.commands.{main.COMMANDS[command]}"))
+    assert parser().parse_args([command, *["q-1"] * (command in WITH_ID)]).command == command
 
 
 @pytest.fixture
@@ -176,7 +186,7 @@ def test_an_action_is_a_row_and_its_receipt_says_no_guidance(
     code, printed, _ = run(action[0], negotiation_id, *action[1:], "--json")
 
     assert code == 0
-    assert set(json.loads(printed)["written"]) == main.RECEIPT
+    assert set(json.loads(printed)["written"]) == requests.RECEIPT
     assert sql(tmp_path, "SELECT action, accepts_seq FROM interventions") == [columns]
 
 

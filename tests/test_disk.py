@@ -42,8 +42,7 @@ THREE = make_config([make_supplier(n) for n in (1, 2, 3)], retry_pause_s=0, draf
 NOBODY = 65534
 AS_NOBODY = f"""
 import os, sys
-import main, actors.system, actors.monitoring.progress, actors.monitoring.tables
-import actors.monitoring.bill, actors.quote_request
+import main, actors.commands.engines, actors.commands.lookups
 if os.geteuid() == 0:  # who may write everywhere
     os.setuid({NOBODY})
 sys.exit(max([main.main(asked.split()) for asked in sys.argv[1:]]))

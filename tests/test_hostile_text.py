@@ -12,6 +12,7 @@ import pytest
 from factories import make_supplier, quote_fields
 
 import main
+from actors import command_line
 from actors.config import Config, load_config
 from actors.negotiators.scripted import Scripted
 from actors.system import NegotiationSystem
@@ -67,7 +68,7 @@ def test_commands_show_it_and_obey_nothing(
 ) -> None:
     options = ["--database", str(folder / "parley.db"), *(["--json"] if json_too else [])]
     for arguments in (["list"], *(["show", record_id] for record_id in ids(folder))):
-        assert main.main([*arguments, *options]) == main.DONE
+        assert main.main([*arguments, *options]) == command_line.DONE
 
         shown = capsys.readouterr().out
         assert harmful(shown) == set()

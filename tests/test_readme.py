@@ -21,7 +21,7 @@ from model_server import ModelServer
 from modelled import KEY
 from readme import ROOT, blocks, quoted, table
 
-import main
+from actors import command_line
 from actors import events as catalogue
 from actors.config import load_config
 from actors.events import Event
@@ -179,13 +179,19 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     }
 
     assert set(codes) == {
-        *(main.DONE, main.NOT_DONE, main.WRONG_USE, main.INTERRUPTED, main.TERMINATED)
+        *(
+            command_line.DONE,
+            command_line.NOT_DONE,
+            command_line.WRONG_USE,
+            command_line.INTERRUPTED,
+            command_line.TERMINATED,
+        )
     }
-    assert codes[main.DONE].startswith("done")
-    assert "parked" in codes[main.NOT_DONE]
-    assert codes[main.WRONG_USE].startswith("wrong usage")
-    assert codes[main.INTERRUPTED].startswith("interrupted")
-    assert codes[main.TERMINATED].startswith("ended by SIGTERM")
+    assert codes[command_line.DONE].startswith("done")
+    assert "parked" in codes[command_line.NOT_DONE]
+    assert codes[command_line.WRONG_USE].startswith("wrong usage")
+    assert codes[command_line.INTERRUPTED].startswith("interrupted")
+    assert codes[command_line.TERMINATED].startswith("ended by SIGTERM")
 
 
 # Programs

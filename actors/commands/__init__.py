@@ -1,0 +1,1 @@
+"""What each command does; `main` parses, and turns errors and signals into exit codes."""

@@ -1,0 +1,61 @@
+"""Serving: `serve` is an engine for what other processes ask."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from queue import Empty, SimpleQueue
+
+from actors.command_line import DONE
+
+# The rest is imported once SIGTERM is heard and the parent known: it may come meanwhile.
+
+PARENT_LOOK_S = 0.5
+"""Seconds between two looks whether the parent process is still there."""
+
+
+def serve(options: argparse.Namespace) -> int:
+    """Be the engine until SIGTERM, or until the parent has gone."""
+    parent = os.getppid()
+    # a signal handler may put into a SimpleQueue at any instant; None is SIGTERM, which is how an
+    # engine is asked to end
+    endings: SimpleQueue[str | None] = SimpleQueue()
+    signal.signal(signal.SIGTERM, lambda *_: endings.put(None))
+
+    from importlib.metadata import version
+
+    from actors.commands.answers import print_json
+    from actors.commands.chosen import config_of, engine_of
+    from actors.errors import SystemHalted
+    from actors.events import Event, SystemHaltedEvent
+    from actors.monitoring.progress import print_line
+    from actors.monitoring.tables import console
+    from actors.system import NegotiationSystem
+
+    def hear(event: Event) -> None:
+        if isinstance(event, SystemHaltedEvent):
+            endings.put(event.error)
+
+    config, database = config_of(options)
+    terminal = console(stderr=True)
+    with NegotiationSystem.start(config, recover=True, **engine_of(options, database)) as system:
+        system.subscribe(hear)
+        if terminal.is_terminal:
+            system.subscribe(lambda event: print_line(event, terminal))
+        facts = {"pid": os.getpid(), "version": version("parley"), "database": str(database)}
+        print_json({"ready": True, **facts})
+        halted = _ending(endings, parent if options.exit_with_parent else None)
+    if halted is not None:
+        raise SystemHalted(f"nothing can be saved any more: {halted}")
+    return DONE
+
+
+def _ending(endings: SimpleQueue[str | None], parent: int | None) -> str | None:
+    """Wait until an engine is to end; what halted it, or None when it was asked to."""
+    while True:
+        try:
+            return endings.get(timeout=None if parent is None else PARENT_LOOK_S)
+        except Empty:
+            if os.getppid() != parent:
+                return None
