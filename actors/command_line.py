@@ -11,6 +11,8 @@ from actors.inert import inert
 
 DONE, NOT_DONE, WRONG_USE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 """Exit codes."""
+QUOTE_STATUSES = ("pending", "negotiating", "completed", "cancelled")
+NEGOTIATION_STATUSES = ("active", "parked", "completed", "impasse")
 LONGEST_NUMBER = 18
 """Digits of a whole number on the command line."""
 
@@ -67,8 +69,12 @@ def parser() -> argparse.ArgumentParser:
     instead = intervene.add_mutually_exclusive_group()
     instead.add_argument("--accept", type=int, metavar="SEQ", help="accept the supplier's offer")
     instead.add_argument("--walk-away", action="store_true", help="end it in impasse")
-    command("list", "list all quotes")
+    listing = command("list", "list quotes")
     show = command("show", "show a quote, a conversation or a receipt")
+    for each, statuses in ((listing, QUOTE_STATUSES), (show, NEGOTIATION_STATUSES)):
+        each.add_argument("--status", action="append", choices=statuses, help="only these")
+        each.add_argument("--supplier", action="append", metavar="NAME", help="or its id")
+        each.add_argument("--follow", action="store_true", help="go on as it goes on")
     show.add_argument("id", type=_id, metavar="ID", help="of a quote, a negotiation or a receipt")
     command("recover", "go on with all that was left over", shared, engine)
     command("verify", "look for faults in all that is saved")

@@ -146,10 +146,12 @@ class Store:
             raise UnknownRecord("negotiation", negotiation_id)
         return from_row(Negotiation, rows[0])
 
-    def messages(self, negotiation_id: NegotiationId) -> list[Message]:
+    def messages(self, negotiation_id: NegotiationId, *, after_seq: int = 0) -> list[Message]:
         """A negotiation's messages by seq, or UnknownRecord."""
         self.negotiation(negotiation_id)
-        query = MessageRow.select().where(MessageRow.negotiation_id == negotiation_id)
+        query = MessageRow.select().where(
+            (MessageRow.negotiation_id == negotiation_id) & (MessageRow.seq > after_seq)
+        )
         return [from_row(Message, row) for row in self._rows(query.order_by(MessageRow.seq))]
 
     def load(self, negotiation_id: NegotiationId) -> Loaded:

@@ -8,14 +8,21 @@ from actors.audit import audit
 from actors.command_line import DONE, NOT_DONE
 from actors.commands.answers import print_json
 from actors.commands.chosen import config_of, store_of
+from actors.errors import InputError
 from actors.monitoring.findings import findings_lines, findings_record
+from actors.monitoring.following import follow
 from actors.monitoring.lookup import look_up
+from actors.monitoring.selection import Selection
 from actors.monitoring.tables import console, public_quote, quotes_table
+from storage.store import Store
 
 
 def list_(options: argparse.Namespace) -> int:
-    """List all quotes."""
-    quotes = store_of(options).quotes()
+    """List quotes, all or some, now or as they come and change."""
+    store, selection = store_of(options), _selection(options)
+    if options.follow:
+        return _follow(options, store, None, selection)
+    quotes = selection.quotes(store.quotes())
     if options.json:
         print_json([public_quote(quote) for quote in quotes])
     else:
@@ -24,14 +31,37 @@ def list_(options: argparse.Namespace) -> int:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Show a quote, a conversation or a receipt."""
-    store = store_of(options)
-    found = look_up(store, options.id, config_of(options)[0].mistral.prices)
+    """Show a quote, a conversation or a receipt, as it is or as it goes on."""
+    store, selection = store_of(options), _selection(options)
+    of_quote = options.id.startswith("q-")
+    if selection and not of_quote:
+        raise InputError(["--status and --supplier choose among a quote's negotiations: name one"])
+    if options.follow:
+        return _follow(options, store, options.id, selection)
+    found = look_up(store, options.id, config_of(options)[0].mistral.prices, selection)
     if options.json:
         print_json(found.record)
     else:
-        console().print(found.view, soft_wrap=not options.id.startswith("q-"))
+        console().print(found.view, soft_wrap=not of_quote)
     return DONE
+
+
+def _follow(
+    options: argparse.Namespace, store: Store, record_id: str | None, selection: Selection
+) -> int:
+    """Print what stands there and what comes, for programs a line for each."""
+    terminal = console()
+    for piece in follow(store, record_id, selection):
+        if options.json:
+            print_json({piece.noun: piece.record})
+        else:
+            terminal.print(piece.view, soft_wrap=True)
+            terminal.file.flush()
+    return DONE
+
+
+def _selection(options: argparse.Namespace) -> Selection:
+    return Selection(statuses=options.status or (), suppliers=options.supplier or ())
 
 
 def verify(options: argparse.Namespace) -> int:

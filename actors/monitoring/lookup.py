@@ -10,11 +10,14 @@ from rich.text import Text
 
 from actors.inert import inert
 from actors.monitoring.bill import Bill
+from actors.monitoring.selection import Selection
 from actors.monitoring.tables import outcome_record, outcomes, receipt, transcript
 from actors.negotiators.model_settings import Prices
 from storage.interventions import InterventionId
 from storage.records import NegotiationId, QuoteId
 from storage.store import Store
+
+ALL = Selection()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,18 @@ class Found:
     view: RenderableType
 
 
-def look_up(store: Store, record_id: str, prices: Prices | None) -> Found:
+def look_up(
+    store: Store, record_id: str, prices: Prices | None, selection: Selection = ALL
+) -> Found:
     """A quote (`q-…`), a conversation with its receipts (`n-…`) or one receipt (`i-…`).
+
+    Args:
+        prices: What tokens cost; None shows no costs.
+        selection: Which of a quote's negotiations.
 
     Raises:
         UnknownRecord: There is none with that id.
+        InputError: The quote asks no supplier that is selected.
     """
     if record_id.startswith("i-"):
         intervention = store.intervention(InterventionId(record_id))
@@ -37,7 +47,7 @@ def look_up(store: Store, record_id: str, prices: Prices | None) -> Found:
     if record_id.startswith("n-"):
         return _conversation(store, NegotiationId(record_id), prices)
     quote = store.quote(QuoteId(record_id))
-    negotiations = store.negotiations(quote.id)
+    negotiations = selection.negotiations(quote, store.negotiations(quote.id))
     bill = Bill(store.spending(quote.id), prices)
     ids = [Text(inert(f"{each.id}  {each.supplier_id}")) for each in negotiations]
     view = Group(outcomes(quote, negotiations, bill), *ids)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from actors.inert import inert
 from actors.monitoring.bill import NO_BILL, Bill
+from actors.monitoring.selection import status_of
 from storage.interventions import Intervention
 from storage.money import money_words
 from storage.records import (
@@ -20,7 +21,6 @@ from storage.records import (
     Request,
     Sender,
     Terms,
-    is_parked,
     write_time,
 )
 from storage.terms.kinds import KINDS
@@ -38,7 +38,7 @@ def outcomes(
     if bill.spending:
         table.add_column("models", justify="right", no_wrap=True)
     for negotiation in negotiations:
-        status = "parked" if is_parked(negotiation) else negotiation.status.value
+        status = status_of(negotiation)
         agreed = negotiation.agreed_terms
         table.add_row(
             Text(inert(negotiation.supplier.name)),
@@ -60,10 +60,29 @@ def quotes_table(quotes: Iterable[Quote]) -> RenderableType:
             Text(inert(quote.id)),
             quote.status.value,
             f"{quote.created_at:%Y-%m-%d %H:%M}Z",
-            Text(inert(", ".join(f"{line.quantity} × {line.product}" for line in quote.lines))),
+            Text(inert(_asked(quote))),
             Text(inert(", ".join(quote.suppliers))),
         )
     return table
+
+
+def outcome_line(quote: Quote, negotiation: Negotiation) -> Text:
+    """Where a negotiation of a quote stands, on one line."""
+    line = Text(inert(f"{negotiation.supplier.name}: "))
+    status = status_of(negotiation)
+    line.append(status, style=STATUS_STYLES[status])
+    line.append(f" after {negotiation.rounds} round{'s' if negotiation.rounds != 1 else ''}")
+    if agreed := negotiation.agreed_terms:
+        total = money_words(quote.request.total(agreed), quote.currency)
+        line.append(f": {terms_text(quote.request, agreed)} = {total}")
+    elif why := negotiation.reason or negotiation.last_error:
+        line.append(f": {inert(why)}")
+    return line
+
+
+def quote_line(quote: Quote) -> Text:
+    """Where a quote stands, on one line: `q-… negotiating: 5000 × Steel bottle…`."""
+    return Text(inert(f"{quote.id} {quote.status}: {_asked(quote)}"))
 
 
 def transcript(
@@ -74,23 +93,32 @@ def transcript(
     bill: Bill = NO_BILL,
 ) -> RenderableType:
     """A negotiation's conversation, message by message, and its receipts below."""
-    status = "parked" if is_parked(negotiation) else negotiation.status.value
-    why = negotiation.reason or negotiation.last_error or ""
-    head = f"{negotiation.id} with {negotiation.supplier.name}: {status} {why}".strip()
-    parts: list[RenderableType] = [Text(inert(head), style="bold")]
-    for message in messages:
-        title = Text(f"\n{message.seq}  ", style="dim")
-        title.append(message.sender.value, style=SENDER_STYLES[message.sender])
-        move = f"  {message.move}" if message.move else ""
-        accepted = f" of {message.accepts_seq}" if message.accepts_seq else ""
-        title.append(f"{move}{accepted}  ({message.origin})  {write_time(message.created_at)}")
-        parts += [title, Text(inert(message.content, lines=True))]
-        if message.terms is not None:
-            parts.append(Text(terms_text(quote.request, message.terms), style="dim"))
+    parts: list[RenderableType] = [standing(negotiation)]
+    parts += [entry(quote, message) for message in messages]
     lines = [receipt(each) for each in receipts]
     if spent := bill.words(negotiation.id):
         lines.append(Text(f"models: {', '.join(spent)}", style="dim"))
     return Group(*parts, *([Text(""), *lines] if lines else []))
+
+
+def standing(negotiation: Negotiation) -> Text:
+    """Where a negotiation stands, on one line: `n-… with Supplier 2: impasse max_rounds`."""
+    why = negotiation.reason or negotiation.last_error or ""
+    with_whom = f"{negotiation.id} with {negotiation.supplier.name}"
+    return Text(inert(f"{with_whom}: {status_of(negotiation)} {why}".strip()), style="bold")
+
+
+def entry(quote: Quote, message: Message) -> RenderableType:
+    """One message of a conversation, below an empty line."""
+    title = Text(f"\n{message.seq}  ", style="dim")
+    title.append(message.sender.value, style=SENDER_STYLES[message.sender])
+    move = f"  {message.move}" if message.move else ""
+    accepted = f" of {message.accepts_seq}" if message.accepts_seq else ""
+    title.append(f"{move}{accepted}  ({message.origin})  {write_time(message.created_at)}")
+    parts = [title, Text(inert(message.content, lines=True))]
+    if message.terms is not None:
+        parts.append(Text(terms_text(quote.request, message.terms), style="dim"))
+    return Group(*parts)
 
 
 def receipt(intervention: Intervention) -> Text:
@@ -142,6 +170,10 @@ class _PlainConsole(Console):
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
+
+
+def _asked(quote: Quote) -> str:
+    return ", ".join(f"{line.quantity} × {line.product}" for line in quote.lines)
 
 
 def _right(title: str) -> Column:
