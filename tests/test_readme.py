@@ -110,20 +110,23 @@ def test_the_two_commands_are_lines_of_their_own_and_ci_runs_the_tests() -> None
     assert test in (ROOT / ".ci" / "run").read_text().splitlines()
 
 
-@pytest.mark.parametrize("command", [line for line in COMMANDS if not line.startswith(SET_UP)])
-def test_every_other_command_works(folder: Path, command: str) -> None:
-    missing = [
-        program
-        for program in NEEDED
-        if re.search(rf"\b{program} ", command) and shutil.which(program) is None
-    ]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} is not installed")
+@pytest.mark.parametrize(
+    "block", [block for block in blocks("sh") if SET_UP not in block], ids=lambda b: b[:40]
+)
+def test_all_other_commands_work_one_after_the_other(folder: Path, block: str) -> None:
+    for command in (line for line in block.splitlines() if not line.startswith("#")):
+        missing = [
+            program
+            for program in NEEDED
+            if re.search(rf"\b{program} ", command) and shutil.which(program) is None
+        ]
+        if missing:
+            pytest.skip(f"{' and '.join(missing)} is not installed")
 
-    with ModelServer(check_key=KEY) as server:  # in place of Mistral's own, for whom needs a key
-        printed = shell(folder, with_real_ids(folder, command), server)
-    assert printed.strip()
-    assert any(command in block for block in NEED_A_KEY) is bool(server.requests)
+        with ModelServer(check_key=KEY) as server:  # in place of Mistral's own, where it is asked
+            printed = shell(folder, with_real_ids(folder, command), server)
+        assert printed.strip(), command
+        assert (block in NEED_A_KEY) is bool(server.requests)
 
 
 TRANSCRIPTS = [
