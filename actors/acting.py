@@ -48,6 +48,7 @@ class Acting(Reading):
     """The half of the face that changes something, by mail to the coordinator."""
 
     _coordinator: Ref
+    _store: Ledger
     _stopped = False
 
     def __init__(self, config: Config, store: Ledger, cast: Cast, events: EventStream) -> None:

@@ -19,7 +19,7 @@ from storage.chain import chain_faults
 from storage.errors import DamagedRow, DatabaseUnusable
 from storage.faults import Fault, at
 from storage.interventions import Intervention
-from storage.records import Message, Negotiation, Quote
+from storage.records import Message, Negotiation, Quote, QuoteId
 from storage.snapshot import Dossier, Row, Snapshot, read
 from storage.standing import ending_faults, quote_faults
 from storage.store import Store
@@ -46,18 +46,20 @@ class Findings:
     faults: tuple[Fault, ...]
 
 
-def audit(store: Store) -> Findings:
-    """Look at all of a database.
+def audit(store: Store, quote_id: QuoteId | None = None) -> Findings:
+    """Look at all of a database, or at the file and all of one quote.
 
     Raises:
         DatabaseUnavailable: It can't be read now, and trying again may help.
     """
-    return _Audit(store).findings()
+    return _Audit(store, quote_id).findings()
 
 
 class _Audit:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, quote_id: QuoteId | None) -> None:
         self._store = store
+        self._only = quote_id
+        """The quote that is looked at; None looks at all."""
         self._counted = Counter(dict.fromkeys(NOUNS, 0))
         self._faults: list[Fault] = []
         self._quote: tuple[Row, Quote] | None = None
@@ -67,21 +69,23 @@ class _Audit:
         """Look at all of it; once."""
         for told in self._seen(at(), Snapshot.damages) or ():
             self._faults.append(Fault(at(), f"the file is damaged: {told}"))
-        for place in self._seen(at(table="quotes"), Snapshot.quotes) or ():
+        for place in self._seen(at(table="quotes"), Snapshot.quotes, self._only) or ():
             found = self._seen(at(table="quotes", rowid=place), Snapshot.quote, place)
             if found is not None:
                 self._look_at_quote(*found)
-        for place in self._seen(at(table="negotiations"), Snapshot.negotiations) or ():
+        places = self._seen(at(table="negotiations"), Snapshot.negotiations, self._only)
+        for place in places or ():
             dossier = self._seen(at(table="negotiations", rowid=place), Snapshot.dossier, place)
             if dossier is not None:
                 self._look_at(dossier)
-        for orphans in self._seen(at(), Snapshot.orphans) or ():
+        # what belongs to no row belongs to no quote
+        for orphans in (self._seen(at(), Snapshot.orphans) or ()) if self._only is None else ():
             what = f"there is no such row, and {orphans.count} of {orphans.table} belong to it"
             self._faults.append(Fault(at(**{orphans.column: orphans.missing}), what))
         return Findings(dict(self._counted), tuple(self._faults))
 
     def _seen(
-        self, where: Mapping[str, str | int], look: Callable[..., T | None], *place: int
+        self, where: Mapping[str, str | int], look: Callable[..., T | None], *place: object
     ) -> T | None:
         """What is there, as of one instant; None where the file is too damaged to tell."""
         try:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 from actors.audit import Findings, audit
 from storage.calls import Call, Spending
 from storage.interventions import Intervention, InterventionId
-from storage.ledger import Ledger
 from storage.records import Message, Negotiation, NegotiationId, Quote, QuoteId
+from storage.store import Store
 
 
 class Reading:
     """The half of the face that changes nothing."""
 
-    def __init__(self, store: Ledger) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
 
     def quotes(self) -> list[Quote]:
@@ -51,6 +53,13 @@ class Reading:
         """What became of an intervention, or UnknownRecord."""
         return self._store.intervention(intervention_id)
 
-    def verify(self) -> Findings:
-        """Audit the database: what was looked at, and each fault; while it is used, too."""
-        return audit(self._store)
+    def verify(self, quote_id: QuoteId | None = None) -> Findings:
+        """Audit the database, or one quote of it: what was looked at, and each fault.
+
+        While it is used, too.
+        """
+        return audit(self._store, quote_id)
+
+    def instant(self) -> AbstractContextManager[None]:
+        """All that is read inside, in this thread, is as of one instant; nobody waits meanwhile."""
+        return self._store.instant()

@@ -76,13 +76,13 @@ class Snapshot:
         rows = self._connection.execute(f"PRAGMA integrity_check({MOST_DAMAGES})").fetchall()
         return [str(told) for (told,) in rows if told != "ok"]
 
-    def quotes(self) -> array[int]:
-        """Where each quote is."""
-        return self._places(QuoteRow)
+    def quotes(self, quote_id: str | None = None) -> array[int]:
+        """Where each quote is, or the one with that id."""
+        return self._places(QuoteRow, "id", quote_id)
 
-    def negotiations(self) -> array[int]:
-        """Where each negotiation is."""
-        return self._places(NegotiationRow)
+    def negotiations(self, quote_id: str | None = None) -> array[int]:
+        """Where each negotiation is, or those of one quote."""
+        return self._places(NegotiationRow, "quote_id", quote_id)
 
     def quote(self, place: int) -> tuple[Row, Sequence[Row]] | None:
         """A quote and its negotiations, or None when it is there no more."""
@@ -118,9 +118,13 @@ class Snapshot:
             ).fetchall()
         ]
 
-    def _places(self, table: type[Model]) -> array[int]:
+    def _places(self, table: type[Model], column: str, value: str | None) -> array[int]:
         # from an index, as SQLite does it, so that a page that can't be read hides its rows only
-        rows = self._connection.execute(f"SELECT rowid FROM {_name(table)}")  # noqa: S608
+        sql = f"SELECT rowid FROM {_name(table)}"  # noqa: S608
+        if value is None:
+            rows = self._connection.execute(sql)
+        else:
+            rows = self._connection.execute(f"{sql} WHERE {column} = ?", (value,))
         return array("q", sorted(place for (place,) in rows))
 
     def _rows(

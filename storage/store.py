@@ -156,11 +156,17 @@ class Store:
 
     def load(self, negotiation_id: NegotiationId) -> Loaded:
         """All of a negotiation, as of one instant."""
-        with readable(self.path), self.connection(), atomic(self._database):
+        with self.instant():
             negotiation = self.negotiation(negotiation_id)
             quote = self.quote(negotiation.quote_id)
             messages = tuple(self.messages(negotiation_id))
             return Loaded(quote, negotiation, messages, self._receipts.of(negotiation_id))
+
+    @contextmanager
+    def instant(self) -> Iterator[None]:
+        """All that is read inside, in this thread, is as of one instant; nobody waits meanwhile."""
+        with readable(self.path), self.connection(), atomic(self._database):
+            yield
 
     def interventions(self, negotiation_id: NegotiationId) -> list[Intervention]:
         """A negotiation's interventions, oldest first, or UnknownRecord."""
