@@ -30,6 +30,7 @@ COMMANDS = {
     "intervene": "requests:intervene",
     "list": "lookups:list_",
     "show": "lookups:show",
+    "report": "reporting:report",
     "verify": "lookups:verify",
 }
 """File and function in `actors/commands`, imported when asked for: `--help` can't wait for all."""

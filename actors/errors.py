@@ -4,6 +4,7 @@ ParleyError
 ├── ConfigError        the config has mistakes; all of them are listed
 ├── QuoteError         the quote has mistakes; all of them are listed
 ├── InterventionError  the intervention has mistakes; all of them are listed
+├── ReportError        the report can't be made or written there
 ├── NothingToContinue  it moves by itself
 ├── SystemHalted       nothing can be saved any more, so nobody may speak
 ├── SystemStopped      the system was stopped before it could answer
@@ -42,6 +43,10 @@ class QuoteError(InputError):
 
 class InterventionError(InputError):
     """The intervention has mistakes."""
+
+
+class ReportError(InputError):
+    """The report can't be made, or not be written where it should; nothing was changed."""
 
 
 class NothingToContinue(ParleyError):

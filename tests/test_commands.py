@@ -25,7 +25,7 @@ from storage.records import Ending, NegotiationId, NegotiationStatus, QuoteId, R
 from storage.store import utc_now
 
 Run = Callable[..., tuple[int, str, str]]
-WITH_ID = {"start", "cancel", "continue", "intervene", "show"}
+WITH_ID = {"start", "cancel", "continue", "intervene", "show", "report"}
 NOBODY = "No engine runs on parley.db: it waits for one (python main.py serve).\n"
 
 

@@ -83,10 +83,12 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
                 "actors.system",
             },
         ),
+        ("jinja2", {"actors.report.page"}),
         ("mistralai", {"actors.negotiators.mistral"}),
         ("portalocker", {"storage.lock"}),
         ("prompt_toolkit", {"actors.prompt"}),
         ("sqlite3", {"storage.database", "storage.store"}),
+        ("vl_convert", {"actors.report.chart"}),
     ],
 )
 def test_a_library_is_known_only_where_its_work_is_done(library: str, allowed: set[str]) -> None:

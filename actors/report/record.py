@@ -20,6 +20,7 @@ from storage.calls import Call
 from storage.interventions import Intervention
 from storage.mandates import Mandate
 from storage.records import Message, Negotiation, Quote, QuoteId, Sender, Terms
+from storage.terms.kind import Side
 
 PRIVATE_OF_QUOTE = {"priorities", "mandate"}
 PRIVATE_OF_NEGOTIATION = {"mandate"}
@@ -30,8 +31,10 @@ NOT_OF_MESSAGE = {"id", "negotiation_id", "hash"}
 NOT_OF_INTERVENTION = {"negotiation_id", "row_hash"}
 NOT_OF_CALL = {"quote_id", "negotiation_id"}
 
-REFUSED_TWICE = " was refused twice: "
-"""In a `last_error`: behind it stands the name of a rule and nothing else."""
+REFUSED_TWICE = tuple(f"the {side}'s draft was refused twice: " for side in Side)
+"""How a `last_error` begins behind which the name of a rule stands, and nothing else."""
+LIMITS_MISTAKE = "limits."
+"""How a reason names a limit that can't be read; what it then says may repeat it."""
 UNREAD_LIMITS = "its limits can't be read"
 
 
@@ -120,13 +123,13 @@ class _Teller:
     def _intervention(self, one: Intervention) -> dict[str, Any]:
         hidden = NOT_OF_INTERVENTION | self._unless_private(PRIVATE_OF_INTERVENTION)
         record = one.model_dump(mode="json", exclude=hidden)
-        if not self.private and "limits" in (one.reason or ""):
-            record["reason"] = UNREAD_LIMITS  # in full it repeats them
+        if not self.private and LIMITS_MISTAKE in (one.reason or ""):
+            record["reason"] = UNREAD_LIMITS
         return record
 
     def _error(self, error: str | None) -> str | None:
         """Why it is parked; a negotiator's own words may tell what only its side may know."""
-        if error is None or self.private or REFUSED_TWICE in error:
+        if error is None or self.private or error.startswith(REFUSED_TWICE):
             return error
         return error.partition(": ")[0]
 
