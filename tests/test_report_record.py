@@ -32,7 +32,7 @@ from actors.system import NegotiationSystem
 from storage.calls import Outcome
 from storage.errors import DamagedRow, UnknownRecord
 from storage.ledger import Ledger
-from storage.records import QuoteId
+from storage.records import Negotiation, QuoteId
 from storage.rules import Budget
 from storage.store import Store
 
@@ -215,6 +215,7 @@ def test_it_tells_what_verify_says_of_this_quote_alone(copy: Path) -> None:
     pending = make_quote()
     Store(copy / "parley.db").add_quote(pending)
     sql(copy, "UPDATE messages SET content = 'Free!' WHERE seq = 3")
+    sql(copy, "INSERT INTO interventions (id, negotiation_id, text) VALUES ('i-1', 'n-gone', 'x')")
 
     of_played = report_record(reading(copy), played.id)
     of_pending = report_record(reading(copy), pending.id)
@@ -223,7 +224,7 @@ def test_it_tells_what_verify_says_of_this_quote_alone(copy: Path) -> None:
     assert spoilt == {negotiation["id"] for negotiation in of_played["negotiations"]}
     assert of_pending["verify"]["faults"] == []
     looked_at = of_pending["verify"]["counted"]
-    assert {noun for noun, count in looked_at.items() if count} == {"quotes"}
+    assert {noun: count for noun, count in looked_at.items() if count} == {"quotes": 1}
 
 
 def test_calls_are_told_with_what_they_cost(store: Ledger, tmp_path: Path) -> None:
@@ -263,6 +264,23 @@ def test_what_is_read_is_as_of_one_instant(copy: Path) -> None:
 
     assert within.notes == quote.notes
     assert face.quote(quote.id).notes == "changed meanwhile"
+
+
+def test_a_report_tells_one_instant_while_others_write(copy: Path) -> None:
+    class Overtaken(Reading):
+        """Another program writes in the middle of it."""
+
+        def negotiations(self, quote_id: QuoteId) -> list[Negotiation]:
+            found = super().negotiations(quote_id)
+            sql(copy, "UPDATE messages SET content = 'written meanwhile' WHERE seq = 1")
+            return found
+
+    face = Overtaken(Store(copy / "parley.db", read_only=True))
+    record = report_record(face, face.quotes()[0].id)
+
+    assert "written meanwhile" not in json.dumps(record)
+    assert record["verify"]["faults"] == []
+    assert "written meanwhile" in json.dumps(told(copy))
 
 
 def test_a_quote_that_is_unknown_or_damaged_is_named(copy: Path) -> None:

@@ -26,7 +26,7 @@ EDGE = {"value": 0}
 
 def drawn(negotiation: Told) -> str:
     """The chart as SVG; the same record always gives the same text."""
-    svg: str = vl_convert.vegalite_to_svg(spec(negotiation), allowed_base_urls=[])
+    svg: str = vl_convert.vegalite_to_svg(spec(negotiation))
     return svg
 
 
