@@ -78,7 +78,7 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("id", type=_id, metavar="ID", help="of a quote, a negotiation or a receipt")
     report = command("report", "make a page that tells a quote to people")
     report.add_argument("id", type=_id, metavar="QUOTE_ID", help="of a quote (q-…)")
-    report.add_argument("-o", "--output", metavar="FILE", help="- prints it (report-QUOTE_ID.html)")
+    report.add_argument("-o", dest="output", metavar="FILE", help="where; - prints it")
     report.add_argument("--private", action="store_true", help="tell limits and guidance, marked")
     command("recover", "go on with all that was left over", shared, engine)
     command("verify", "look for faults in all that is saved")
