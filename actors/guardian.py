@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from actors.bug import bug
 from actors.events import ActorFailedEvent
 from actors.runtime import ActorFailed, LoopActor, Restart, say
 
@@ -21,7 +22,7 @@ class Guardian(LoopActor):
         self.loop.events.emit(
             ActorFailedEvent(
                 actor=mail.actor.actor_class.__name__,
-                error=f"{type(mail.error).__name__}: {mail.error}",
+                error=bug(mail.error),
                 negotiation_id=None,
                 restarts=self._restarts[mail.actor.actor_urn],
                 given_up=False,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from actors.bug import bug
 from actors.errors import ParleyError
 from actors.event_stream import EventStream
 from actors.events import ActorFailedEvent, OutsideIgnored
@@ -92,7 +93,7 @@ class Outside:
         self._events.emit(
             ActorFailedEvent(
                 actor=type(self).__name__,
-                error=f"{type(error).__name__}: {error}",
+                error=bug(error),
                 negotiation_id=None,
                 restarts=failures,
                 given_up=False,
