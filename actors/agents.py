@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import itertools
 from collections.abc import Awaitable, Coroutine
 from typing import Any, assert_never
 
@@ -14,10 +15,12 @@ from actors.mailbox import (
     AgentMail,
     BudgetSpent,
     CancelDraft,
+    CountDrafts,
     DraftFailed,
     DraftId,
     DraftMove,
     DraftQueued,
+    DraftsCounted,
     MoveDrafted,
     Ref,
 )
@@ -48,7 +51,8 @@ class Agent(LoopActor):
         super().__init__()
         self._cast = speakers
         self._desk = CallDesk(persistence, self.actor_ref, self.loop)
-        self._drafts: dict[DraftId, asyncio.Task[None]] = {}
+        self._drafts: dict[DraftId, tuple[asyncio.Task[None], float]] = {}
+        """What is in flight, and since when on the loop's clock, the oldest first."""
         self._limits = TimeLimits()
         self._threads = asyncio.Semaphore(THREADS)
 
@@ -59,6 +63,8 @@ class Agent(LoopActor):
                 self._start(mail)
             case CancelDraft(draft_id=draft_id):
                 self._cancel(draft_id)
+            case CountDrafts(reply_to=reply_to):
+                self._count(reply_to)
             case CallStartSaved() | CallNotStarted():
                 self._desk.answered(mail)
             case CallEndSaved():
@@ -74,12 +80,19 @@ class Agent(LoopActor):
             self._cancel(draft_id)
 
     def _start(self, request: DraftMove) -> None:
-        self._drafts[request.draft_id] = self.loop.run(self._draft(request))
+        task = self.loop.run(self._draft(request))
+        self._drafts[request.draft_id] = (task, self.loop.now())
 
     def _cancel(self, draft_id: DraftId) -> None:
-        task = self._drafts.pop(draft_id, None)
+        task, _ = self._drafts.pop(draft_id, (None, 0.0))
         if task is not None:
             task.cancel()
+
+    def _count(self, reply_to: Ref) -> None:
+        began_s = [since for _, since in itertools.islice(self._drafts.values(), 1)]
+        oldest_s = self.loop.now() - began_s[0] if began_s else None
+        counted = DraftsCounted(side=self.side, drafts=len(self._drafts), oldest_s=oldest_s)
+        say(reply_to, counted, self.loop.events)
 
     async def _draft(self, request: DraftMove) -> None:
         task = asyncio.current_task()  # in a coroutine that is thrown away it can't be asked for

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from actors.events import Event, ModelAnswered, ModelCallCancelled, ModelCallFailed
+from actors.events import Event
 from actors.mailbox import Ref
+from actors.model_events import ModelAnswered, ModelCallCancelled, ModelCallFailed
 from actors.runtime import LoopThread, say
 from actors.saves import CallNotStarted, CallStartSaved, SaveCallEnd, SaveCallStart
 from storage.calls import CallEnd, CallId, CallStart, Outcome

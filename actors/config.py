@@ -19,6 +19,7 @@ from pydantic import (
 from actors import defaults
 from actors.environment import read_environment
 from actors.errors import ConfigError, InputError
+from actors.log.settings import LogSettings
 from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.names import known_negotiator
 from storage.mistakes import FieldPath, Mistakes, mistakes_in
@@ -91,6 +92,7 @@ class Config(Record):
     negotiators: Negotiators = Negotiators()
     rules: Rules = Rules()
     mistral: ModelSettings = ModelSettings()
+    log: LogSettings = LogSettings()
     suppliers: Suppliers = ()
 
     @field_validator("database")

@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
+from actors.bug import bug, cause
 from actors.drafting import Colleagues
 from actors.errors import NothingToContinue, ParleyError, SystemHalted, SystemStopped
 from actors.events import (
     ActorFailedEvent,
-    NegotiationParkedEvent,
-    NegotiationUnreadable,
     QuoteCancelled,
     QuoteCompleted,
     QuoteStarted,
@@ -41,6 +40,7 @@ from actors.mailbox import (
     Ref,
     StartNegotiations,
 )
+from actors.negotiation_events import NegotiationParkedEvent, NegotiationUnreadable
 from actors.persevering import Persevering
 from actors.replies import Askers, answer, answer_with, first
 from actors.runtime import ActorFailed, Restart, say
@@ -347,7 +347,7 @@ class Coordinator(Persevering):
         self.loop.events.emit(
             ActorFailedEvent(
                 actor=actor.actor_class.__name__,
-                error=f"{type(error).__name__}: {error}",
+                error=bug(error),
                 negotiation_id=None if place is None else place[1],
                 restarts=len(failures),
                 given_up=too_often,
@@ -359,7 +359,7 @@ class Coordinator(Persevering):
         if not too_often:
             self._say(actor, Restart())
             return
-        reason = f"it failed {len(failures)} times in a row: {type(error).__name__}: {error}"
+        reason = f"it failed {len(failures)} times in a row: {bug(error)}"
         self._say(
             self._colleagues.persistence,
             SaveParking(negotiation_id=place[1], error=inert(reason), reply_to=self.actor_ref),
@@ -383,7 +383,7 @@ class Coordinator(Persevering):
 
     def _halt(self, error: Exception) -> None:
         self._halted = error
-        self.loop.events.emit(SystemHaltedEvent(error=str(error)))
+        self.loop.events.emit(SystemHaltedEvent(error=cause(error)))
         self._askers.answer_all_with(_halted(error))
 
     def _say(self, actor: Ref, mail: object) -> None:

@@ -1,39 +1,61 @@
 """Where all events of one system go: a file of JSON lines, and whoever subscribes.
 
-Each line has `ts`, `level` and `event`, then ids, then facts.
+Each line has `ts`, `level`, `event` and `run_id`, then ids, then facts.
 """
 
 from __future__ import annotations
 
 import json
-import os
+import logging
+import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 import structlog
 
+from actors.bug import bug
 from actors.events import Event, SubscriberFailed
+from actors.log.log_events import LogFailed
+from actors.log.log_file import LogFile
+from actors.log.settings import LogSettings
 
 Subscriber = Callable[[Event], None]
+HEAD = ("ts", "level", "event", "run_id")
+"""What each line begins with."""
+LOGGER = logging.getLogger("parley")
+"""Where a log says that it fails, as it can't itself: Python prints that on standard error, unless
+the host program has set up its logging otherwise."""
 
 
 class EventStream:
     """Where all events of one system go, from any thread."""
 
-    def __init__(self, log_file: Path | None = None) -> None:
+    def __init__(self, log_file: Path | None = None, settings: LogSettings | None = None) -> None:
         """Open the log, if one is named: appended to, and readable by its owner only.
 
         Raises:
             OSError: It can't be opened.
         """
+        self.run_id = f"r-{secrets.token_hex(4)}"
+        """Stands on every line, to tell apart runs that share a file."""
         self._subscribers: tuple[Subscriber, ...] = ()
         self._lock = threading.Lock()
-        self._file = None if log_file is None else _LogFile(log_file)
-        self._logger = None if self._file is None else _json_lines(self._file)
+        self._lines = _lines(self.run_id)
+        self._file: LogFile | None = None
+        if log_file is not None:
+            self._file = LogFile(log_file, settings or LogSettings(), self._line, self._tell)
+        self._bursting: int | None = None
+        """The thread whose lines are gathered."""
+        self._gathered: list[bytes] = []
+
+    @property
+    def lines_lost(self) -> int:
+        """How many lines the log should hold and doesn't."""
+        return 0 if self._file is None else self._file.lost
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """Have every event from now on told to `subscriber`, in the thread where it happens.
@@ -47,14 +69,13 @@ class EventStream:
 
     def emit(self, event: Event) -> None:
         """Log an event and tell it to all subscribers; never raises."""
-        if self._logger is not None:
-            self._logger.log(event.level, event.name, event.facts())
-        for subscriber in self._subscribers:
-            try:
-                subscriber(event)
-            except Exception as error:  # noqa: BLE001 - a watcher's bug is not ours
-                self._unsubscribe(subscriber)
-                self.emit(SubscriberFailed(error=repr(error)))
+        if self._file is not None:
+            line = self._line(event)
+            if self._bursting == threading.get_ident():
+                self._gathered.append(line)
+            else:
+                self._file.write(line)
+        self._tell(event)
 
     @contextmanager
     def burst(self) -> Iterator[None]:
@@ -62,84 +83,68 @@ class EventStream:
         if self._file is None:
             yield
             return
-        self._file.gather()
+        self._bursting = threading.get_ident()
         try:
             yield
         finally:
-            self._file.write_gathered()
+            self._bursting = None
+            if self._gathered:
+                lines, self._gathered = self._gathered, []
+                self._file.write(b"".join(lines))
 
-    def close(self) -> None:
-        """Close the log; later events reach subscribers only."""
-        self._logger = None
+    def close(self, last: Event | None = None) -> None:
+        """Close the log, with `last` as its last line; later events reach subscribers only."""
         if self._file is not None:
-            self._file.close()
+            self._file.close(b"" if last is None else self._line(last))
+        if last is not None:
+            self._tell(last)
+
+    def _line(self, event: Event) -> bytes:
+        line: bytes = self._lines.log(event.level, event.name, event.facts())
+        return line
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, LogFailed):
+            LOGGER.error("parley: %s", event.line())
+        for subscriber in self._subscribers:
+            try:
+                subscriber(event)
+            except Exception as error:  # noqa: BLE001 - a watcher's bug is not ours
+                self._unsubscribe(subscriber)
+                self.emit(SubscriberFailed(error=bug(error)))
 
     def _unsubscribe(self, subscriber: Subscriber) -> None:
         with self._lock:
             self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
 
 
-class _LogFile:
-    """An append-only file of lines, each piece one write; it never raises."""
-
-    def __init__(self, path: Path) -> None:
-        self._descriptor: int | None = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        self._thread: int | None = None
-        self._gathered: list[bytes] = []
-        self._rest = b""
-        """Of a line that a full disk took a part of."""
-
-    def msg(self, line: bytes) -> None:
-        """Write a line, or keep it for the end of this thread's burst."""
-        if self._thread == threading.get_ident():
-            self._gathered.append(line)
-        else:
-            self._write(line)
-
-    def gather(self) -> None:
-        self._thread = threading.get_ident()
-
-    def write_gathered(self) -> None:
-        self._thread = None
-        if self._gathered:
-            lines, self._gathered = self._gathered, []
-            self._write(b"".join(lines))
-
-    def close(self) -> None:
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None:
-            os.close(descriptor)
-
-    def _write(self, lines: bytes) -> None:
-        if self._descriptor is None:
-            return
-        lines = self._rest + lines
-        with suppress(OSError):  # a full disk under the log must not stop a negotiation
-            written = os.write(self._descriptor, lines)
-            # whole lines may be lost, but what has begun is ended when there is room again
-            begun = written < len(lines) and lines[written - 1 : written] != b"\n"
-            self._rest = lines[written : lines.index(b"\n", written) + 1] if begun else b""
-
-
 class _Lines(structlog.BoundLoggerBase):
     """A structlog logger of our own, so that the host program's configuration stays untouched."""
 
-    def log(self, level: str, name: str, facts: dict[str, Any]) -> None:
-        """Write one line."""
-        self._proxy_to_logger("msg", event=name, level=level, facts=facts)
+    def log(self, level: str, name: str, facts: dict[str, Any]) -> Any:
+        """Make a line."""
+        return self._proxy_to_logger("msg", event=name, level=level, facts=facts)
 
 
-def _json_lines(file: _LogFile) -> _Lines:
+class _Rendered:
+    """What structlog takes for a logger: hands the line back to who asked for it."""
+
+    @staticmethod
+    def msg(line: bytes) -> bytes:
+        return line
+
+
+def _lines(run_id: str) -> _Lines:
     lines: _Lines = structlog.wrap_logger(
-        file,
+        _Rendered(),
         wrapper_class=_Lines,
         processors=[structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"), _rendered],
-    ).bind()
+    ).bind(run_id=run_id)
     return lines
 
 
 def _rendered(_logger: Any, _method: str, line: Any) -> Any:
-    head = {"ts": line["ts"], "level": line["level"], "event": line["event"]}
+    head = {key: line[key] for key in HEAD}
     return (_ascii_json(head | line["facts"]) + b"\n",), {}
 
 

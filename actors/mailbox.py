@@ -19,6 +19,7 @@ from actors.saves import (
     CallStartSaved,
     CancellationFailed,
     CancellationSaved,
+    Committed,
     ContinuingSaved,
     EndingSaved,
     GuidanceSaved,
@@ -35,6 +36,7 @@ from actors.saves import (
 from storage.interventions import Intervention
 from storage.records import Negotiation, NegotiationId, Origin, Quote, QuoteId
 from storage.rules import Budget
+from storage.terms.kind import Side
 
 DraftId = NewType("DraftId", str)
 """Unique for every request; an answer with any other id than the open one is stale."""
@@ -117,6 +119,28 @@ class RetryDraft:
     """Negotiation → itself, later. The pause after a failed draft is over."""
 
     draft_id: DraftId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountDrafts:
+    """Pulse → agent. Answered by one DraftsCounted."""
+
+    reply_to: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftsCounted:
+    """Agent → Pulse. What it has in flight."""
+
+    side: Side
+    drafts: int
+    oldest_s: float | None
+    """Seconds since the oldest of them was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """Pulse → itself, later. It is time for a heartbeat."""
 
 
 # Coordinating
@@ -241,7 +265,11 @@ class QuoteCancelledOutside:
     """Those that are still active."""
 
 
-AgentMail = DraftMove | CancelDraft | CallStartSaved | CallNotStarted | CallEndSaved | Restart
+AgentMail = (
+    DraftMove | CancelDraft | CountDrafts | CallStartSaved | CallNotStarted | CallEndSaved | Restart
+)
+
+PulseMail = Beat | DraftsCounted | Committed | Restart
 
 DraftMail = MoveDrafted | DraftFailed | DraftQueued | BudgetSpent | DraftOverdue | RetryDraft
 """What comes of a draft."""

@@ -29,6 +29,7 @@ from actors.saves import (
     CancellationFailed,
     CancellationSaved,
     CheckDatabase,
+    Committed,
     ContinuingSaved,
     EndingSaved,
     GuidanceSaved,
@@ -54,6 +55,7 @@ from actors.saves import (
     SaveMessage,
     SaveParking,
     SaveRefusals,
+    WatchCommits,
     WatchPersistence,
 )
 from storage.errors import DatabaseUnavailable, DatabaseUnusable, StorageError
@@ -105,6 +107,7 @@ class Persistence(pykka.ThreadingActor):
         self._giving_up = giving_up
         self._connection: Any = None
         self._watcher: Ref | None = None
+        self._commit_watcher: Ref | None = None
         self._halted: Exception | None = None
         self._group = SMALLEST_GROUP
 
@@ -140,9 +143,13 @@ class Persistence(pykka.ThreadingActor):
             if self._halted is not None:
                 self._halt(self._halted)
             return
+        if isinstance(mail, WatchCommits):
+            self._commit_watcher = mail.watcher
+            return
         group = [] if isinstance(mail, CheckDatabase) else [mail, *self._waiting()]
         if self._halted is not None:
             return  # the watcher has told everybody
+        began = time.perf_counter()
         try:
             receipts = self._commit(group)
         except BaseException as error:  # noqa: BLE001 - nothing may end this thread unheard
@@ -150,6 +157,9 @@ class Persistence(pykka.ThreadingActor):
             return
         for sender, receipt in receipts:
             say(sender, receipt, self._events)
+        if group and self._commit_watcher is not None:
+            committed = Committed(seconds=time.perf_counter() - began)
+            say(self._commit_watcher, committed, self._events)
 
     def _waiting(self) -> list[Save]:
         waiting: list[Save] = []

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from actors.event_stream import EventStream
-from actors.events import (
+from actors.mechanism.conversation import Conversation
+from actors.mechanism.ruling import Refusal, Rule
+from actors.negotiation_events import (
     AcceptDemoted,
     DraftFailedEvent,
     DraftRefused,
@@ -16,12 +18,11 @@ from actors.events import (
     NegotiationContinued,
     NegotiationEndedEvent,
     NegotiationParkedEvent,
+    NegotiationTakenUp,
     NegotiationWaiting,
     SaveRefused,
     StaleDraftDropped,
 )
-from actors.mechanism.conversation import Conversation
-from actors.mechanism.ruling import Refusal, Rule
 from storage.interventions import Intervention
 from storage.records import Ending, Message, Negotiation
 from storage.terms.kind import Side
@@ -37,6 +38,10 @@ class Reporter:
             "negotiation_id": negotiation.id,
             "supplier_id": negotiation.supplier_id,
         }
+
+    def taken_up(self, message_count: int) -> None:
+        """From now on this engine moves it; it holds so many messages already."""
+        self._emit(NegotiationTakenUp, message_count=message_count)
 
     def saved(self, message: Message, conversation: Conversation) -> None:
         """A message is on disk; the conversation holds it."""

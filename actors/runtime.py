@@ -90,6 +90,11 @@ class LoopThread:
             # once per burst: waking the loop from outside costs a system call
             self._loop.call_soon_threadsafe(self._give_turns)
 
+    @property
+    def waiting(self) -> int:
+        """Pieces of mail that wait for a turn, of all actors on the loop together."""
+        return len(self._ready)
+
     def now(self) -> float:
         """The loop's clock, in seconds."""
         return self._loop.time()
@@ -180,6 +185,10 @@ class LoopInbox:
     def empty(self) -> bool:
         """Whether nothing waits."""
         return not self._envelopes
+
+    def qsize(self) -> int:
+        """How much waits."""
+        return len(self._envelopes)
 
     def open(self, wake: Callable[[], None]) -> None:
         """Have `wake` called for each piece of mail, those that wait already included."""

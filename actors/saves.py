@@ -261,6 +261,21 @@ class WatchPersistence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WatchCommits:
+    """Pulse → Persistence. Tell `watcher` of every transaction."""
+
+    watcher: Ref
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """Persistence → Pulse. A transaction is on disk."""
+
+    seconds: float
+    """How long that took, all tries together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CheckDatabase:
     """Outside → Persistence. The file is not where it was: make sure, and halt."""
 
@@ -287,4 +302,4 @@ Save = (
 )
 """What Persistence does inside a transaction, and answers."""
 
-PersistenceMail = Save | WatchPersistence | CheckDatabase
+PersistenceMail = Save | WatchPersistence | WatchCommits | CheckDatabase

@@ -29,6 +29,7 @@ from actors.mailbox import (
     RetryDraft,
 )
 from actors.mechanism.conversation import Conversation
+from actors.mechanism.disclosure import without_secrets
 from actors.mechanism.docket import Docket
 from actors.mechanism.rulebook import (
     BUDGET_SPENT,
@@ -54,7 +55,7 @@ from actors.saves import (
 )
 from actors.steering import Steered
 from storage.interventions import Intervention
-from storage.records import Ending, NegotiationStatus, QuoteStatus, Sender, is_parked
+from storage.records import Ending, Negotiation, NegotiationStatus, QuoteStatus, Sender, is_parked
 from storage.rules import ModelFallback
 from storage.store import Loaded
 
@@ -216,6 +217,7 @@ class SupplierNegotiation(Steered):
     def _failed(self, error: str, *, retryable: bool) -> None:
         side = self._drafting.side
         assert side is not None  # noqa: S101 - stale mail was dropped before
+        error = without_secrets(error, self._conversation, side)
         pause_s = self._drafting.retry_in_s(retryable=retryable)
         self._report.failed(side, error, pause_s)
         if pause_s is None:
@@ -306,6 +308,7 @@ class SupplierNegotiation(Steered):
 
     def _resume(self, loaded: Loaded) -> None:
         negotiation = loaded.negotiation
+        was_taken_up = self._loading
         self._loading = self._rests = self._is_parked = False
         self._in_flight, self._refusals = None, 0
         self._conversation = Conversation.restored(
@@ -317,8 +320,13 @@ class SupplierNegotiation(Steered):
         if negotiation.status is not NegotiationStatus.ACTIVE:
             self._refuse_all(loaded.interventions)
             self._docket = Docket()
+            if was_taken_up:  # so whoever reads the log waits for its end
+                self._report.ended(_ending_of(negotiation), self._conversation.rounds)
             self._tell_ended(quote_completed=False)
-        elif is_parked(negotiation):
+            return
+        if not was_taken_up:
+            self._report.taken_up(negotiation.message_count)
+        if is_parked(negotiation):
             self._parked(negotiation.last_error or "")
         else:
             self._proceed()
@@ -330,3 +338,8 @@ class SupplierNegotiation(Steered):
             self._colleagues.coordinator, LoadFailed(negotiation_id=negotiation_id, error=error)
         )
         self.stop()
+
+
+def _ending_of(negotiation: Negotiation) -> Ending:
+    status, terms = negotiation.status, negotiation.agreed_terms
+    return Ending(status=status, reason=negotiation.reason, agreed_terms=terms)

@@ -21,6 +21,10 @@ from actors.errors import ConfigError
 from actors.event_stream import EventStream, Subscriber
 from actors.events import SystemStarted, SystemStoppedEvent
 from actors.guardian import Guardian
+from actors.log.library_records import LibraryRecords
+from actors.log.log_file import why_no_log
+from actors.log.pulse import Pulse, Watched
+from actors.log.totals import Totals
 from actors.negotiators.cast import Cast
 from actors.outside import Outside
 from actors.persistence import Persistence
@@ -48,6 +52,9 @@ class NegotiationSystem(Acting):
     ) -> None:
         """Start the actors, bottom-up; callers use `start`."""
         super().__init__(config, store, cast, events)
+        self._totals = Totals()
+        events.subscribe(self._totals.hear)
+        self._library_records = LibraryRecords(events)
         self._lock = lock
         self._giving_up = threading.Event()
         self._loop = LoopThread(events)
@@ -63,6 +70,21 @@ class NegotiationSystem(Acting):
             loop=self._loop,
             supervisor=guardian,
         )
+        self._pulse: pykka.ActorRef[Any] | None = None
+        if config.log.heartbeat_s:
+            watched = Watched(
+                coordinator=self._coordinator,
+                brand=self._brand,
+                supplier=self._supplier,
+                persistence=self._persistence,
+            )
+            self._pulse = Pulse.start(
+                watched,
+                self._totals.standing,
+                config.log.heartbeat_s,
+                loop=self._loop,
+                supervisor=guardian,
+            )
         self._outside = Outside(
             store,
             events,
@@ -101,19 +123,23 @@ class NegotiationSystem(Acting):
             ConfigError: The config, or a negotiator's name, has mistakes, or there can't be a log.
             EngineRunning: Another system runs on the database, here or in another process.
             DatabaseUnusable: The database can't be opened, is not ours, or is damaged.
-            OSError: The log can't be opened.
+            OSError: The log can't be opened, or is a pipe that nobody reads.
         """
         chosen = config if isinstance(config, Config) else load_config(config)
         file = chosen.database if database is None else Path(database)
         cast = Cast(chosen, brand=brand, suppliers=suppliers, pace_s=pace_s, prompts_beside=file)
         # a log that can't be must show before a database is made
         log = None if log_file is None else Path(log_file)
-        if log and not why_not_writable(file) and (reason := why_not_writable(log)):
+        if log and not why_not_writable(file) and (reason := why_no_log(log)):
             raise ConfigError([f"{log}: {reason}"])
         lock = EngineLock(file)
+        events: EventStream | None = None
         try:
-            system = cls(chosen, Ledger(file), cast, EventStream(log), lock)
+            events = EventStream(log, chosen.log)
+            system = cls(chosen, Ledger(file), cast, events, lock)
         except BaseException:
+            if events is not None:
+                events.close()
             lock.close()
             raise
         try:
@@ -149,13 +175,16 @@ class NegotiationSystem(Acting):
             return
         self._stopped = True
         self._outside.stop()
+        if self._pulse is not None:
+            self._pulse.stop(block=False)
         for actor in (self._coordinator, self._brand, self._supplier):
             with suppress(pykka.Timeout):  # held by a negotiator; the others must stop all the same
                 actor.stop(timeout=STOP_TIMEOUT_S)
         self._stop_saving()
         self._loop.stop(self._cast.close())
+        self._library_records.close()
         self._events.emit(SystemStoppedEvent())
-        self._events.close()
+        self._events.close(self._totals.finished(self._events.lines_lost))
         if not self._persistence.is_alive():  # what may still write must not have company
             self._lock.close()
 

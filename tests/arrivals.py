@@ -26,16 +26,16 @@ from factories import make_config, make_supplier, quote_fields
 from verified import faults
 
 from actors.errors import NegotiatorError, ParleyError
-from actors.events import (
+from actors.events import Event
+from actors.mechanism.conversation import Conversation
+from actors.mechanism.moves import Draft
+from actors.mechanism.views import BrandView, SupplierView
+from actors.negotiation_events import (
     DraftFailedEvent,
-    Event,
     InterventionHeard,
     MessageSavedEvent,
     NegotiationParkedEvent,
 )
-from actors.mechanism.conversation import Conversation
-from actors.mechanism.moves import Draft
-from actors.mechanism.views import BrandView, SupplierView
 from actors.negotiators.tactics import Tactics
 from actors.negotiators.wording import spelled
 from actors.system import NegotiationSystem

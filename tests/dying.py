@@ -26,8 +26,9 @@ from serving import ENVIRONMENT, ROOT
 
 import actors.system
 from actors.config import Config
-from actors.events import Event, InterventionHeard
+from actors.events import Event
 from actors.mechanism.views import SupplierView
+from actors.negotiation_events import InterventionHeard
 from actors.negotiators import catalog
 from actors.negotiators.tactics import Tactics
 from actors.system import NegotiationSystem

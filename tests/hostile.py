@@ -20,10 +20,11 @@ from factories import make_config, make_supplier, quote_fields
 from misbehaviour import ACCEPTS_OTHERWISE, ALWAYS_REFUSED, HARMLESS, Cue, rival_by_name
 from verified import faults
 
-from actors.events import AcceptDemoted, DraftRefused, Event, NegotiationEndedEvent
+from actors.events import Event
 from actors.mechanism.moves import Draft
 from actors.mechanism.ruling import Rule
 from actors.mechanism.views import View
+from actors.negotiation_events import AcceptDemoted, DraftRefused, NegotiationEndedEvent
 from actors.negotiators.tactics import Tactics
 from actors.system import NegotiationSystem
 from storage.mandates import LineId

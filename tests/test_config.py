@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from actors import config as config_module
 from actors.config import Config, Negotiators, load_config
 from actors.errors import ConfigError
+from actors.log.settings import LogSettings
 from actors.negotiators.model_settings import ModelSettings
 from storage.rules import Budget, Rules
 
@@ -47,8 +48,9 @@ def test_the_shipped_file_names_every_setting() -> None:
     assert set(sections) == set(Config.model_fields)
     assert set(sections["negotiators"]) == set(Negotiators.model_fields)
     commented = set(re.findall(r"(?m)^# (\w+) =", text))
-    named = {*sections["rules"], *sections["mistral"], *sections["rules"]["budget"], *commented}
-    settings = (Rules, Budget, ModelSettings)
+    named = {*commented, *sections["rules"]["budget"]}
+    named.update(*(sections[name] for name in ("rules", "mistral", "log")))
+    settings = (Rules, Budget, ModelSettings, LogSettings)
     assert named == {field for record in settings for field in record.model_fields}
 
 

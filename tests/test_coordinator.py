@@ -285,6 +285,18 @@ def test_when_nothing_can_be_saved_every_caller_learns_it(scene: Scene, heard: H
     assert heard.of("system.halted")[0].facts() == {"error": "no disk"}
 
 
+def test_of_a_bug_that_halts_everything_the_log_tells_the_kind_alone(
+    scene: Scene, heard: Heard
+) -> None:
+    scene.starts()
+    waiting = scene.waits()
+
+    scene.actor.tell(PersistenceHalted(error=ValueError("a limit of 8.00")))
+
+    assert isinstance(waiting.exception(PATIENCE_S), SystemHalted)
+    assert heard.of("system.halted")[0].facts() == {"error": "ValueError"}
+
+
 def test_stopping_it_stops_the_negotiations_and_answers_whoever_waits(scene: Scene) -> None:
     scene.starts()
     actors = scene.actors()

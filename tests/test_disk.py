@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import sqlite3
 import subprocess
@@ -25,13 +24,11 @@ from verified import faults
 
 import main
 from actors.errors import SystemHalted
-from actors.event_stream import EventStream
-from actors.events import QuoteCompleted
 from actors.negotiators.tactics import Tactics
 from actors.system import NegotiationSystem
 from storage.errors import DatabaseUnavailable, DatabaseUnusable
 from storage.migrations import STEPS
-from storage.records import NegotiationStatus, QuoteId
+from storage.records import NegotiationStatus
 from storage.store import Store
 
 EVENT = "negotiation.unreadable"
@@ -142,21 +139,6 @@ def test_a_database_that_vanishes_from_a_full_disk_halts_it(tmp_path: Path) -> N
         "parley: nothing can be saved any more: parley.db: is gone while it was in use: "
         "put it back\n"
     )
-
-
-def test_a_log_on_a_full_disk_loses_lines_but_never_halves_of_them(tmp_path: Path) -> None:
-    events = EventStream(tmp_path / "log.jsonl")
-    one, two, three, four = (QuoteCompleted(quote_id=QuoteId(f"q-{n}")) for n in (1, 2, 3, 4))
-    events.emit(one)
-
-    with full(os.getpid(), size=(tmp_path / "log.jsonl").stat().st_size * 3 // 2):
-        events.emit(two)
-        events.emit(three)
-    events.emit(four)
-    events.close()
-
-    lines = (tmp_path / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["quote_id"] for line in lines] == ["q-1", "q-2", "q-4"]
 
 
 # A locked one

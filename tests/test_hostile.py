@@ -30,9 +30,10 @@ from misbehaviour import (
     theirs_again,
 )
 
-from actors.events import AcceptDemoted, DraftRefused, Event
+from actors.events import Event
 from actors.mechanism.ruling import Rule
 from actors.mechanism.views import View
+from actors.negotiation_events import AcceptDemoted, DraftRefused
 from actors.system import NegotiationSystem
 from storage.records import Message, Move, Negotiation, NegotiationStatus, Origin, Reason
 from storage.terms.kind import Side

@@ -18,12 +18,7 @@ from factories import (
     make_terms,
 )
 
-from actors.events import (
-    MessageSavedEvent,
-    NegotiationEndedEvent,
-    NegotiationParkedEvent,
-    QuoteCreated,
-)
+from actors.events import QuoteCreated
 from actors.monitoring.progress import Progress
 from actors.monitoring.tables import (
     console,
@@ -32,6 +27,11 @@ from actors.monitoring.tables import (
     public_quote,
     quotes_table,
     transcript,
+)
+from actors.negotiation_events import (
+    MessageSavedEvent,
+    NegotiationEndedEvent,
+    NegotiationParkedEvent,
 )
 from storage.records import (
     Move,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -37,6 +38,8 @@ from actors.saves import (
     CallStartSaved,
     CancellationFailed,
     CancellationSaved,
+    CheckDatabase,
+    Committed,
     ContinuingSaved,
     EndingSaved,
     GuidanceSaved,
@@ -59,6 +62,7 @@ from actors.saves import (
     SaveMessage,
     SaveParking,
     SaveRefusals,
+    WatchCommits,
     WatchPersistence,
 )
 from storage.calls import CallStart, Outcome
@@ -274,6 +278,22 @@ def test_what_it_can_not_handle_halts_it_and_is_told_to_the_watcher(
     assert "on fire" in str(watcher.next(PersistenceHalted).error)
     assert probe.is_silent
     assert persistence.is_alive()
+
+
+def test_each_transaction_is_told_to_who_watches_and_a_look_is_none(
+    persistence: pykka.ActorRef[Any], opened: tuple[Quote, Negotiation], loop: LoopThread
+) -> None:
+    watcher, probe = Probe(loop), Probe(loop)
+    persistence.tell(WatchCommits(watcher=watcher.ref))
+    began = time.perf_counter()
+    for seq in (1, 2):
+        persistence.tell(CheckDatabase())
+        persistence.tell(save_message(opened, probe, seq=seq))
+        probe.next(MessageSaved)
+        assert 0 < watcher.next(Committed).seconds < time.perf_counter() - began
+    persistence.stop(timeout=PATIENCE_S)
+
+    assert watcher.is_silent
 
 
 def test_mail_sent_before_stop_is_saved(

@@ -150,7 +150,7 @@ def test_leaving_stops_what_is_active_and_leaves_nothing_running(
         assert "Traceback" not in terminal.screen
         with pytest.raises(ProcessLookupError):
             os.killpg(terminal.process.pid, 0)
-    assert log_of(tmp_path)[-1] == "system.stopped"
+    assert log_of(tmp_path)[-2:] == ["system.stopped", "run.finished"]
     assert not list(tmp_path.glob("*.lock"))
     with closing(sqlite3.connect(tmp_path / "parley.db")) as database:
         rows = database.execute("SELECT DISTINCT status FROM negotiations").fetchall()
@@ -173,7 +173,7 @@ def test_being_told_to_end_stops_it_too(tmp_path: Path, doing: str) -> None:
         assert terminal.ended() == 143
         assert terminal.is_sane
         assert "Traceback" not in terminal.screen
-    assert log_of(tmp_path)[-1] == "system.stopped"
+    assert log_of(tmp_path)[-2:] == ["system.stopped", "run.finished"]
     assert not list(tmp_path.glob("*.lock"))
 
 
@@ -227,7 +227,7 @@ def test_a_pipe_is_read_to_its_end_and_stdout_is_its_prints_alone(tmp_path: Path
     assert "supplier-1 message 1: brand offer" in ran.stderr
     assert "UnknownRecord: there is no quote 'q-0'" in ran.stderr
     assert "Traceback" not in ran.stderr
-    assert log_of(tmp_path)[-1] == "system.stopped"
+    assert log_of(tmp_path)[-2:] == ["system.stopped", "run.finished"]
 
 
 def test_a_pipe_that_only_asks_prints_the_answer(tmp_path: Path) -> None:

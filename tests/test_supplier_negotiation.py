@@ -335,6 +335,22 @@ def test_a_save_refused_by_the_ledger_is_answered_by_loading_again(scene: Scene)
     assert [message.content for message in view.messages] == ["Already said."]
 
 
+@pytest.mark.parametrize("status", ["completed", "impasse"])
+def test_the_log_tells_of_an_ending_that_was_saved_while_it_failed(
+    scene: Scene, heard: Heard, status: str
+) -> None:
+    scene.brand.next(DraftMove)
+    scene.actor.tell(Restart())
+    scene.persistence.until(LoadNegotiation)
+    ended = scene.loaded.negotiation.model_copy(update={"status": NegotiationStatus(status)})
+    scene.actor.tell(NegotiationLoaded(loaded=Loaded(scene.loaded.quote, ended, ())))
+
+    scene.coordinator.until(NegotiationEnded)
+
+    assert [event.facts()["message_count"] for event in heard.of("negotiation.taken_up")] == [0]
+    assert [event.facts()["status"] for event in heard.of("negotiation.ended")] == [status]
+
+
 def test_a_ledger_that_keeps_refusing_parks_it(scene: Scene, heard: Heard) -> None:
     negotiation_id = scene.loaded.negotiation.id
     for _ in range(RELOADS + 1):
@@ -408,11 +424,12 @@ def test_it_goes_on_from_what_is_on_disk(stage: Stage) -> None:
     assert scene.brand.is_silent
 
 
-def test_one_that_had_ended_says_so_and_stops(stage: Stage) -> None:
+def test_one_that_had_ended_says_so_and_stops(stage: Stage, heard: Heard) -> None:
     scene = stage(status="impasse")
 
     scene.coordinator.next(NegotiationEnded)
 
+    assert heard == []  # it is no news
     assert scene.actor.actor_stopped.wait(10)
     assert scene.brand.is_silent
 

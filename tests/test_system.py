@@ -385,7 +385,7 @@ def test_the_lock_is_there_before_the_database_and_until_all_is_written(
         system.subscribe(heard.append)
         run(system)
 
-    assert heard[-1].name == "system.stopped"
+    assert [event.name for event in heard[-2:]] == ["system.stopped", "run.finished"]
     assert all(seen)
     assert runs_on(database) is None
 
@@ -459,8 +459,10 @@ def test_the_log_holds_every_message_and_no_private_figure(tmp_path: Path) -> No
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     saved = [line for line in lines if line["event"] == "message.saved"]
     assert len(saved) == sum(negotiation.message_count for negotiation in ended)
-    assert [list(line)[:3] for line in lines] == [["ts", "level", "event"]] * len(lines)
-    assert (lines[0]["event"], lines[-1]["event"]) == ("system.started", "system.stopped")
+    head = ["ts", "level", "event", "run_id"]
+    assert [list(line)[:4] for line in lines] == [head] * len(lines)
+    assert len({line["run_id"] for line in lines}) == 1
+    assert (lines[0]["event"], lines[-1]["event"]) == ("system.started", "run.finished")
     assert "8.37" not in log.read_text()
     assert log.stat().st_mode & 0o777 == 0o600
     assert len(heard.of("message.saved")) == len(saved)

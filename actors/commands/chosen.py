@@ -38,16 +38,21 @@ def store_of(options: argparse.Namespace, *, to_write: bool = False) -> Store:
 
 def engine_of(options: argparse.Namespace, database: Path) -> dict[str, Any]:
     """What `NegotiationSystem.start` is told beside the config."""
+    config, _ = config_of(options)
+    rotates = config.log.max_megabytes is not None
     return {
         "database": database,
         "brand": options.brand,
         "suppliers": options.suppliers,
-        "log_file": options.log_file or _log_beside(database),
+        "log_file": options.log_file or _log_beside(database, rotates=rotates),
         "pace_s": options.pace,
     }
 
 
-def _log_beside(database: Path) -> Path:
+def _log_beside(database: Path, *, rotates: bool) -> Path:
+    """A file of this run alone, or the one of all runs."""
+    if rotates:
+        return database.with_suffix(".jsonl")
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     return database.parent / f"{database.stem}.{now}-{os.getpid()}.jsonl"
 

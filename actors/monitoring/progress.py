@@ -11,16 +11,18 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from actors.events import (
-    Event,
+from actors.events import Event, NegotiationEvent
+from actors.log.log_events import LogFailed, RunFinished
+from actors.negotiation_events import (
     MessageSavedEvent,
     NegotiationEndedEvent,
-    NegotiationEvent,
     NegotiationParkedEvent,
 )
 from actors.system import NegotiationSystem
 
 SHOWN = ("info", "warning", "error", "critical")
+SAID_ELSEWHERE = (LogFailed, RunFinished)
+"""The one on standard error, the other by the outcomes."""
 
 
 class Progress:
@@ -77,5 +79,5 @@ def shown(system: NegotiationSystem, console: Console) -> Iterator[None]:
 
 def print_line(event: Event, console: Console) -> None:
     """Print what a person wants to know of an event."""
-    if event.level in SHOWN:
+    if event.level in SHOWN and not isinstance(event, SAID_ELSEWHERE):
         console.print(Text(event.line()), soft_wrap=True)

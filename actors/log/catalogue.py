@@ -1,0 +1,77 @@
+"""The catalogue: every event that there is, in the order in which the reference lists them."""
+
+from __future__ import annotations
+
+from actors.events import (
+    ActorFailedEvent,
+    Event,
+    LoopHeld,
+    MailUndeliverable,
+    OutsideIgnored,
+    QuoteCancelled,
+    QuoteCompleted,
+    QuoteCreated,
+    QuoteStarted,
+    SaveRetried,
+    SubscriberFailed,
+    SystemHaltedEvent,
+    SystemStarted,
+    SystemStoppedEvent,
+)
+from actors.log.log_events import Heartbeat, LibraryLogged, LogFailed, LogRestored, RunFinished
+from actors.model_events import ModelAnswered, ModelCallCancelled, ModelCallFailed
+from actors.negotiation_events import (
+    AcceptDemoted,
+    DraftFailedEvent,
+    DraftRefused,
+    InterventionHeard,
+    InterventionSettled,
+    MessageSavedEvent,
+    NegotiationContinued,
+    NegotiationEndedEvent,
+    NegotiationParkedEvent,
+    NegotiationTakenUp,
+    NegotiationUnreadable,
+    NegotiationWaiting,
+    SaveRefused,
+    StaleDraftDropped,
+)
+
+EVENTS: tuple[type[Event], ...] = (
+    SystemStarted,
+    Heartbeat,
+    SystemHaltedEvent,
+    SystemStoppedEvent,
+    RunFinished,
+    QuoteCreated,
+    QuoteStarted,
+    QuoteCompleted,
+    QuoteCancelled,
+    NegotiationTakenUp,
+    MessageSavedEvent,
+    NegotiationWaiting,
+    NegotiationContinued,
+    NegotiationParkedEvent,
+    NegotiationEndedEvent,
+    NegotiationUnreadable,
+    DraftRefused,
+    DraftFailedEvent,
+    StaleDraftDropped,
+    AcceptDemoted,
+    InterventionHeard,
+    InterventionSettled,
+    ModelAnswered,
+    ModelCallFailed,
+    ModelCallCancelled,
+    SaveRefused,
+    SaveRetried,
+    OutsideIgnored,
+    ActorFailedEvent,
+    LoopHeld,
+    MailUndeliverable,
+    SubscriberFailed,
+    LibraryLogged,
+    LogFailed,
+    LogRestored,
+)
+"""Nothing else is ever logged."""
