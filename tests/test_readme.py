@@ -16,16 +16,18 @@ from pathlib import Path
 
 import pytest
 import readme
+import reference
 from benchmarks import parallel, start_up
 from model_server import ModelServer
 from modelled import KEY
 from readme import ROOT, blocks, quoted, table
 
 from actors import command_line
-from actors import events as catalogue
 from actors.config import load_config
-from actors.events import Event
+from actors.events import NegotiationEvent
+from actors.log.catalogue import EVENTS
 from actors.mechanism.ruling import Rule
+from actors.model_events import ModelEvent
 from actors.quote_request import new_quote, read_quote_request
 from actors.system import NegotiationSystem
 from storage.calls import Outcome
@@ -40,7 +42,7 @@ COMMANDS = [
     line for block in blocks("sh") for line in block.splitlines() if not line.startswith("#")
 ]
 NEED_A_KEY = [block for block in blocks("sh") if block.startswith("# needs a key\n")]
-NEEDED = ("jq", "sqlite3")
+NEEDED = ("sqlite3",)
 """Programs that a reader may not have."""
 IDS = re.compile(r"\b([qn])-[0-9a-f]{16}\b")
 CHANGING = (
@@ -257,16 +259,29 @@ def test_every_quote_and_config_is_accepted(tmp_path: Path, toml: str) -> None:
 # Log and tables
 
 
-def test_the_events_are_all_there_with_level_and_meaning() -> None:
-    known = {
-        value.name: (value.level, (value.__doc__ or "").strip())
-        for value in vars(catalogue).values()
-        if isinstance(value, type) and issubclass(value, Event) and "name" in vars(value)
-    }
+def test_the_reference_of_the_log_is_made_from_the_types() -> None:
+    remedy = "run `python tests/reference.py`"
 
-    rows = {quoted(name)[0]: (level, meaning) for name, level, meaning in table("event")}
+    assert reference.readme(readme.TEXT) == readme.TEXT, remedy
+    assert reference.FORMAT.read_text(encoding="utf-8") == reference.lnav(), remedy
 
-    assert rows == known
+
+def test_what_the_events_of_a_kind_share_is_told_above_their_table() -> None:
+    _, _, told = " ".join(readme.TEXT.split()).partition("*ids* are ")
+    told, _, _ = told.partition("; a field with")
+    ids, _, call = told.partition("; *call* is these with ")
+
+    assert quoted(ids) == [fact.name for fact in reference.facts(NegotiationEvent)]
+    shared = {fact.name for fact in reference.facts(ModelEvent)}
+    assert {*quoted(ids), *quoted(call)} == shared
+
+
+def test_a_field_means_the_same_in_all_events() -> None:
+    told = [fact for event in EVENTS for fact in reference.facts(event)]
+
+    for name in {fact.name for fact in told}:
+        assert len({fact.meaning for fact in told if fact.name == name}) == 1, name
+        assert len({fact.kind for fact in told if fact.name == name}) == 1, name
 
 
 def test_the_outcomes_of_calls_are_those_of_the_records() -> None:
