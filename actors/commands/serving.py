@@ -1,13 +1,20 @@
-"""Serving: `serve` is an engine for what other processes ask."""
+"""Serving: `serve` is an engine for what other processes ask, by the database or by its pipes."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
 
 from actors.command_line import DONE
+from actors.stdio.pipes import Pipes
+
+if TYPE_CHECKING:
+    from actors.system import NegotiationSystem
 
 # The rest is imported once SIGTERM is heard and the parent known: it may come meanwhile.
 
@@ -16,16 +23,16 @@ PARENT_LOOK_S = 0.5
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Be the engine until SIGTERM, or until the parent has gone."""
+    """Be the engine until SIGTERM, until the parent has gone, or until it asks for the end."""
     parent = os.getppid()
     # a signal handler may put into a SimpleQueue at any instant; None is SIGTERM, which is how an
     # engine is asked to end
     endings: SimpleQueue[str | None] = SimpleQueue()
     signal.signal(signal.SIGTERM, lambda *_: endings.put(None))
+    pipes = Pipes.take() if options.stdio else None  # before anybody else reads or prints
 
     from importlib.metadata import version
 
-    from actors.commands.answers import print_json
     from actors.commands.chosen import config_of, engine_of
     from actors.errors import SystemHalted
     from actors.events import Event, SystemHaltedEvent
@@ -44,11 +51,31 @@ def serve(options: argparse.Namespace) -> int:
         if terminal.is_terminal:
             system.subscribe(lambda event: print_line(event, terminal))
         facts = {"pid": os.getpid(), "version": version("parley"), "database": str(database)}
-        print_json({"ready": True, **facts})
-        halted = _ending(endings, parent if options.exit_with_parent else None)
+        with _announced(system, facts, pipes, endings):
+            halted = _ending(endings, parent if options.exit_with_parent else None)
     if halted is not None:
         raise SystemHalted(f"nothing can be saved any more: {halted}")
     return DONE
+
+
+@contextmanager
+def _announced(
+    system: NegotiationSystem,
+    facts: dict[str, Any],
+    pipes: Pipes | None,
+    endings: SimpleQueue[str | None],
+) -> Iterator[None]:
+    """Tell who started us that we are ready: with one line, or with the first of many."""
+    from actors.commands.answers import print_json
+
+    if pipes is None:
+        print_json({"ready": True, **facts})
+        yield
+        return
+    from actors.stdio.session import Session
+
+    with Session(system, pipes, lambda: endings.put(None), ready=facts):
+        yield
 
 
 def _ending(endings: SimpleQueue[str | None], parent: int | None) -> str | None:

@@ -1,0 +1,56 @@
+"""A subscription: which events a peer wants to hear, and what it is told of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from actors.events import Event
+from actors.stdio.protocol import CallFailed, Code, notification
+from storage.mistakes import unknown_key
+from storage.records import write_time
+from storage.store import utc_now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """All events, or those that meet each condition that is given."""
+
+    quote_id: str | None = None
+    negotiation_id: str | None = None
+    events: list[str] | None = None
+    """By name; without None."""
+
+    def __post_init__(self) -> None:
+        """Refuse names that no event has, as CallFailed: nobody would ever hear them."""
+        known = sorted(set(_names(Event)))
+        strange = [name for name in self.events or () if name not in known]
+        mistakes = [f"events: {unknown_key(name, known)}" for name in strange]
+        if mistakes:
+            raise CallFailed(Code.INVALID_PARAMS, "; ".join(mistakes), mistakes=mistakes)
+
+    def wants(self, event: Event) -> bool:
+        """Whether the peer is told of an event."""
+        return (
+            (self.events is None or event.name in self.events)
+            and self.quote_id in (None, getattr(event, "quote_id", None))
+            and self.negotiation_id in (None, getattr(event, "negotiation_id", None))
+        )
+
+
+def told(event: Event) -> bytes:
+    """The notification of an event, with the names of the log."""
+    head: dict[str, Any] = {
+        "ts": write_time(utc_now()),
+        "level": event.level,
+        "event": event.name,
+    }
+    return notification("event", head | event.facts())
+
+
+def _names(kind: type[Event]) -> Iterator[str]:
+    for each in kind.__subclasses__():
+        if "name" in vars(each):
+            yield each.name
+        yield from _names(each)
