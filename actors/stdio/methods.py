@@ -87,9 +87,7 @@ class Arguments:
         """
         if isinstance(params, list):
             if len(params) > len(self._by_position):
-                most = (
-                    f"takes {len(self._by_position)} by position at most: write the others' names"
-                )
+                most = f"takes {len(self._by_position)} by position: name the others"
                 raise _invalid([most])
             params = dict(zip(self._by_position, params, strict=False))
         try:
