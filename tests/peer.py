@@ -129,6 +129,9 @@ class Peer:
 class Parent(Peer):
     """A parent of a real `serve --stdio`."""
 
+    ready: Mapping[str, Any]
+    """What it said first."""
+
     def __init__(self, folder: Path, *arguments: str, **settings: str) -> None:
         self.log = folder / f"{time.time_ns()}.jsonl"
         log = ("--log-file", str(self.log))
@@ -155,9 +158,12 @@ class Parent(Peer):
 
 @contextmanager
 def parenting(folder: Path, *arguments: str, **settings: str) -> Iterator[Parent]:
-    """A parent of an engine that never outlives its test."""
+    """A parent of an engine that is ready, and never outlives its test."""
     parent = Parent(folder, *arguments, **settings)
     try:
+        said = parent.next_line()
+        assert said["method"] == "ready"
+        parent.ready = said["params"]
         yield parent
     finally:
         parent.process.kill()

@@ -9,7 +9,7 @@ import pytest
 from actors.errors import ConfigError, InputError, ParleyError, QuoteError
 from actors.stdio.failures import CODES, NOT_FOR_CALLERS, told
 from actors.stdio.protocol import CallFailed, Code
-from storage.errors import StorageError, UnknownRecord
+from storage.errors import DamagedRow, StorageError, UnknownRecord
 
 ROOTS = (ParleyError, InputError, StorageError)
 """Nobody raises these themselves."""
@@ -40,6 +40,10 @@ def test_an_error_is_told_with_its_class_and_its_words() -> None:
 
     assert (failed.code, failed.data) == (-32010, {"error": "UnknownRecord"})
     assert "q-1" in str(failed)
+
+
+def test_an_error_s_words_steer_no_terminal() -> None:
+    assert "\x1b" not in str(told(DamagedRow("quote", "q-\x1b[2J", [])))
 
 
 @pytest.mark.parametrize("kind", [QuoteError, ConfigError])

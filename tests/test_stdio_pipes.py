@@ -99,15 +99,14 @@ def test_a_pipe_has_hung_up_once_nobody_writes_though_there_is_something_to_read
     assert has_hung_up(source)
 
 
-def taken(program: str, *arguments: str, **options: int) -> subprocess.CompletedProcess[bytes]:
+def taken(program: str) -> subprocess.CompletedProcess[bytes]:
     """Run a program in a child of which we hold the pipes."""
     return subprocess.run(
-        [sys.executable, "-c", TAKE + program, *arguments],
+        [sys.executable, "-c", TAKE + program],
         input=b"for the protocol\n",
         env=ENVIRONMENT,
         capture_output=True,
         check=False,
-        **options,  # type: ignore[call-overload]
     )
 
 

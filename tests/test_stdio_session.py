@@ -419,8 +419,9 @@ def test_no_more_is_read_of_a_peer_that_reads_no_answers(
         sent = 0
         os.set_blocking(peer._output, False)
         try:
-            while select.select([], [peer._output], [], 1.0)[1]:
-                sent += os.write(peer._output, request * 100) // len(request)
+            while sent < 10_000 and select.select([], [peer._output], [], 1.0)[1]:
+                # so few that a pipe takes all of them or none
+                sent += os.write(peer._output, request * 50) // len(request)
         finally:
             os.set_blocking(peer._output, True)
         # both pipes are full, and what lies between them is bounded
@@ -469,9 +470,10 @@ def test_a_peer_that_reads_no_more_ends_it(system: NegotiationSystem) -> None:
         ends.get(timeout=PATIENCE_S)
 
 
-def test_waits_are_told_that_it_ends_and_shutdown_is_answered_last(
-    held: NegotiationSystem,
+def test_waits_are_told_at_once_that_it_ends_and_shutdown_is_answered_last(
+    held: NegotiationSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sessions, "DRAIN_S", 3600)
     with session(held) as (peer, ends):
         quote_id = waiting_quote(peer)
         waits = [peer.send("wait", quote_id=quote_id) for _ in range(3)]
@@ -482,6 +484,16 @@ def test_waits_are_told_that_it_ends_and_shutdown_is_answered_last(
     assert peer.kept[-1] == {"jsonrpc": "2.0", "id": leaving, "result": None}
     assert [code_of(peer, wait) for wait in waits] == [STOPPED] * 3
     assert len(peer.result(before)) == 1
+
+
+def test_what_comes_after_shutdown_is_not_done(system: NegotiationSystem) -> None:
+    with session(system) as (peer, ends):
+        leaving = peer.send("shutdown")
+        ends.get(timeout=PATIENCE_S)
+        peer.send("create_quote", quote=quote_fields())
+
+    assert peer.kept == [{"jsonrpc": "2.0", "id": leaving, "result": None}]
+    assert system.quotes() == []
 
 
 def test_what_is_not_done_when_it_ends_is_answered_too(

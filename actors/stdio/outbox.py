@@ -71,9 +71,7 @@ class Outbox:
         with self._changed:
             if self._is_closed:
                 return
-            # once some are missing, the next goes in when half is read: few gaps, not one for each
-            room = self._events_kept if self._gap is None else self._events_kept // 2
-            if self._events < room:
+            if self._events < self._events_kept:
                 self._gap = None
                 self._events += 1
                 self._put(_Line(line, is_event=True))
