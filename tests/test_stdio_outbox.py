@@ -103,6 +103,17 @@ def test_after_a_gap_events_come_again(reader: Reader) -> None:
     assert reader.line() == b"next"
 
 
+def test_each_gap_has_a_number_of_its_own(reader: Reader) -> None:
+    for dropped in (3, 5):
+        reader.clog()
+        for _ in range(4 + dropped):
+            reader.outbox.tell(b"event")
+
+        assert reader.line() == LONG
+        assert [reader.line() for _ in range(4)] == [b"event"] * 4
+        assert gap(reader.line()) == dropped
+
+
 def test_answers_are_never_dropped(reader: Reader) -> None:
     reader.clog()
     for number in range(10_000):

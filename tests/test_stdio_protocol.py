@@ -212,7 +212,7 @@ def test_any_line_is_a_call_or_is_refused_and_each_kind_came() -> None:
             came["notification" if found.is_notification else "call"] += 1
             assert json.loads(result(found.id, None))["id"] == found.id
 
-    @settings(max_examples=3000, deadline=None, database=None, derandomize=True)
+    @settings(max_examples=1500, deadline=None, database=None, derandomize=True)
     @given(st.binary(max_size=60) | damaged())
     def any_line(line: bytes) -> None:
         found = read(line)

@@ -72,6 +72,7 @@ class Outbox:
             if self._is_closed:
                 return
             if self._events < self._events_kept:
+                # so is one that is being written: then nothing waits before it, and there is room
                 self._gap = None
                 self._events += 1
                 self._put(_Line(line, is_event=True))
@@ -111,8 +112,6 @@ class Outbox:
             count = min(AT_ONCE, len(self._waiting))
             taken = [self._waiting.popleft() for _ in range(count)]
             self._events -= sum(isinstance(each, _Line) and each.is_event for each in taken)
-            if any(each is self._gap for each in taken):
-                self._gap = None  # its number is being written
             return taken
 
     def _drop_all(self) -> None:
