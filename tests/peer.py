@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import select
 import subprocess
 import sys
+import termios
 import time
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -114,6 +117,13 @@ class Peer:
         lines = [*self.kept, *iter(self.line, None)]
         self.kept = []
         return lines
+
+    @property
+    def is_read(self) -> bool:
+        """Whether nothing of what was sent is still in the pipe."""
+        left = array("i", [0])
+        fcntl.ioctl(self._output, termios.FIONREAD, left)
+        return left[0] == 0
 
     def hang_up(self) -> None:
         """Close what the session reads."""

@@ -19,7 +19,7 @@ from factories import make_config, make_supplier, quote_fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from peer import Peer, Refused, session
-from serving import PATIENCE_S
+from serving import PATIENCE_S, until
 from test_stdio_protocol import damaged
 
 from actors.errors import InterventionError, QuoteError
@@ -491,6 +491,8 @@ def test_what_comes_after_shutdown_is_not_done(system: NegotiationSystem) -> Non
         leaving = peer.send("shutdown")
         ends.get(timeout=PATIENCE_S)
         peer.send("create_quote", quote=quote_fields())
+        # it may have stopped reading already
+        until(lambda: peer.is_read or not any_thread("parley-reader"))
 
     assert peer.kept == [{"jsonrpc": "2.0", "id": leaving, "result": None}]
     assert system.quotes() == []
@@ -516,6 +518,19 @@ def test_waits_are_told_that_nothing_can_be_saved_any_more(held: NegotiationSyst
         held._events.emit(SystemHaltedEvent(error="the disk is gone"))
 
     assert code_of(peer, wait) == HALTED
+
+
+def test_a_session_that_is_over_hears_nothing_of_its_system(system: NegotiationSystem) -> None:
+    for _ in range(2):
+        with session(system) as (peer, _):
+            peer.call("subscribe")
+
+    assert system._events._subscribers == ()
+    assert not any_thread("parley-session")
+
+
+def any_thread(name: str) -> bool:
+    return any(thread.name == name for thread in threading.enumerate())
 
 
 def code_of(peer: Peer, call_id: str) -> int:
