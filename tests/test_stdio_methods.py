@@ -17,7 +17,7 @@ from storage.calls import Spending
 from storage.records import NegotiationId
 from storage.tables import MessageRow, NegotiationRow, QuoteRow
 
-PYTHON_S_ALONE = {"start", "stop", "subscribe", "when_still", "wait"}
+PYTHON_S_ALONE = {"start", "stop", "subscribe", "when_still", "wait", "instant"}
 """Methods of the face that mean something in its own process only, or that a session has itself."""
 UNHEARD = "of a side that nobody sees"
 

@@ -27,6 +27,7 @@ CODES: dict[type[Exception], int] = {
 """By class; a subclass without a code of its own has its parent's."""
 
 NOT_FOR_CALLERS = (
+    actors_errors.ReportError,
     actors_errors.NegotiatorError,
     actors_errors.ModelFailed,
     storage_errors.SequenceConflict,
@@ -35,7 +36,7 @@ NOT_FOR_CALLERS = (
     storage_errors.RowRefused,
     storage_errors.EngineRunning,
 )
-"""What happens between actors, or before there is a peer: in a call it would be a bug of ours."""
+"""What happens between actors, in commands, or before there is a peer: in a call it is a bug."""
 
 
 def told(error: BaseException) -> CallFailed:
