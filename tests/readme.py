@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+COMMANDS = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+"""The path of a shell in which the environment is active."""
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 
 

@@ -29,6 +29,8 @@ from actors.log.catalogue import EVENTS
 from actors.mechanism.ruling import Rule
 from actors.model_events import ModelEvent
 from actors.quote_request import new_quote, read_quote_request
+from actors.stdio.failures import CODES
+from actors.stdio.protocol import Code
 from actors.system import NegotiationSystem
 from storage.calls import Outcome
 from storage.interventions import InterventionStatus
@@ -208,7 +210,7 @@ def test_every_program_runs(tmp_path: Path, program: str) -> None:
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PATH": readme.COMMANDS, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
@@ -254,6 +256,17 @@ def test_every_quote_and_config_is_accepted(tmp_path: Path, toml: str) -> None:
         ended = system.wait(quote.id, timeout_s=PATIENCE_S)
 
     assert [negotiation.status.value for negotiation in ended] == ["completed"]
+
+
+# JSON-RPC
+
+
+def test_the_codes_of_errors_are_all_there() -> None:
+    named = {int(code): "".join(quoted(error)) for code, error, _ in table("code")}
+
+    assert named == {code.value: "" for code in Code} | {
+        code: error.__name__ for error, code in CODES.items()
+    }
 
 
 # Log and tables

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from peer import Parent, Refused, parenting
+from readme import COMMANDS, blocks
 from serving import ENVIRONMENT, PATIENCE_S, ROOT, command, parley, serving, sql, until
 from verified import faults
 
@@ -26,27 +27,7 @@ LONG = {"PARLEY_RULES__MAX_ROUNDS": "25", "PARLEY_RULES__NO_PROGRESS_ROUNDS": "0
 SLOW = ("--pace", "0.02")
 STANDSTILL = ("--pace", "30")
 
-PROGRAM = """\
-import json
-import subprocess
-import sys
-
-PARLEY = [sys.executable, "-m", "main", "serve", "--stdio"]
-
-with subprocess.Popen(PARLEY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as engine:
-    def call(method, **params):
-        request = {"jsonrpc": "2.0", "id": method, "method": method, "params": params}
-        print(json.dumps(request), file=engine.stdin, flush=True)
-        while (said := json.loads(engine.stdout.readline())).get("id") != method:
-            print(said["method"], said["params"])  # `ready`, and then events
-        return said["result"]
-
-    call("subscribe", events=["message.saved"])
-    quote = call("create_quote")  # the sample; or quote= an object with a TOML file's keys
-    call("start_negotiations", quote_id=quote["id"])
-    for each in call("wait", quote_id=quote["id"], timeout_s=60):
-        print(each["supplier_id"], each["status"], each["agreed_terms"])
-"""
+(PROGRAM,) = [block for block in blocks("python") if "--stdio" in block]
 
 
 @pytest.fixture
@@ -94,7 +75,7 @@ def test_a_parent_in_twenty_lines(tmp_path: Path) -> None:
     ran = subprocess.run(
         [sys.executable, "-W", "error", program],
         cwd=tmp_path,
-        env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        env={**ENVIRONMENT, "PATH": COMMANDS, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,

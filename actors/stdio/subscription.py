@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from actors.events import Event
+from actors.log.catalogue import EVENTS
 from actors.stdio.protocol import CallFailed, Code, notification
 from storage.mistakes import unknown_key
 from storage.records import write_time
@@ -24,7 +24,7 @@ class Subscription:
 
     def __post_init__(self) -> None:
         """Refuse names that no event has, as CallFailed: nobody would ever hear them."""
-        known = sorted(set(_names(Event)))
+        known = sorted(event.name for event in EVENTS)
         strange = [name for name in self.events or () if name not in known]
         mistakes = [f"events: {unknown_key(name, known)}" for name in strange]
         if mistakes:
@@ -47,10 +47,3 @@ def told(event: Event) -> bytes:
         "event": event.name,
     }
     return notification("event", head | event.facts())
-
-
-def _names(kind: type[Event]) -> Iterator[str]:
-    for each in kind.__subclasses__():
-        if "name" in vars(each):
-            yield each.name
-        yield from _names(each)
