@@ -32,6 +32,7 @@ COMMANDS = {
     "show": "lookups:show",
     "report": "reporting:report",
     "verify": "lookups:verify",
+    "watch": "watching:watch",
 }
 """File and function in `actors/commands`, imported when asked for: `--help` can't wait for all."""
 

@@ -6,19 +6,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
-from actors.events import Event, NegotiationEvent
+from actors.events import Event
 from actors.log.log_events import LogFailed, RunFinished
-from actors.negotiation_events import (
-    MessageSavedEvent,
-    NegotiationEndedEvent,
-    NegotiationParkedEvent,
-)
+from actors.monitoring.board import Board
+from actors.monitoring.board_table import BoardTable
 from actors.system import NegotiationSystem
+from storage.records import write_time
+from storage.store import utc_now
 
 SHOWN = ("info", "warning", "error", "critical")
 SAID_ELSEWHERE = (LogFailed, RunFinished)
@@ -26,36 +24,21 @@ SAID_ELSEWHERE = (LogFailed, RunFinished)
 
 
 class Progress:
-    """What is known of each negotiation, from events alone."""
+    """What is known of each negotiation, from events alone, told and shown in different threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rows: dict[str, dict[str, str]] = {}
+        self._board = Board()
 
     def hear(self, event: Event) -> None:
-        """Take note of an event."""
-        if not isinstance(event, NegotiationEvent):
-            return
+        """Take note of an event, as it stands in a log."""
+        head = {"ts": write_time(utc_now()), "level": event.level, "event": event.name}
         with self._lock:
-            row = self._rows.setdefault(event.supplier_id, {})
-            match event:
-                case MessageSavedEvent():
-                    row["rounds"] = str(event.rounds)
-                    row["state"] = f"{event.sender}: {event.move}"
-                    if event.total is not None:
-                        row[event.sender] = f"{event.currency} {event.total}"
-                case NegotiationEndedEvent():
-                    row["state"] = event.reason or "agreed"
-                case NegotiationParkedEvent():
-                    row["state"] = "parked"
+            self._board.hear(head | event.facts())
 
-    def __rich__(self) -> Table:
-        table = Table("supplier", "rounds", "brand's offer", "supplier's offer", "state")
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:
-            for supplier, row in sorted(self._rows.items()):
-                cells = (row.get(key, "") for key in ("rounds", "brand", "supplier", "state"))
-                table.add_row(supplier, *map(Text, cells))
-        return table
+            yield from BoardTable(self._board, fits=True).__rich_console__(console, options)
 
 
 @contextmanager
@@ -70,7 +53,7 @@ def shown(system: NegotiationSystem, console: Console) -> Iterator[None]:
         return
     progress = Progress()
     end = system.subscribe(progress.hear)
-    with Live(progress, console=console, refresh_per_second=8, transient=True):
+    with Live(progress, console=console, refresh_per_second=4, transient=True):
         try:
             yield
         finally:
