@@ -166,10 +166,10 @@ def test_progress_is_made_of_events_alone() -> None:
         )
 
     shown = printed(progress)
-    for words in ("supplier-1", "USD 500.00", "USD 900.00", "supplier: offer"):
+    for words in ("supplier-1", "500.00", "900.00", "supplier offer", "1 negotiation in USD"):
         assert words in shown
 
     progress.hear(NegotiationEndedEvent(**ids, status="completed", reason=None, rounds=1))
     assert "agreed" in printed(progress)
-    progress.hear(NegotiationParkedEvent(**ids, error="x"))
-    assert "parked" in printed(progress)
+    progress.hear(NegotiationParkedEvent(**ids, error="no move"))
+    assert "parked: no move" in printed(progress)

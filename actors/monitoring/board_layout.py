@@ -10,7 +10,7 @@ GAP = 2
 MOST_NAME, MOST_AMOUNT = 24, 24
 SIDE, AGE, ROUNDS, ID = len("supplier's"), 4, len("rounds"), 18
 LEAST_SPARK = 5
-LEAST_STATE, USUAL_STATE, LEAST_ERROR = 14, 20, 34
+LEAST_STATE, USUAL_STATE, LEAST_ERROR = 14, 20, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,14 @@ def layout_for(
         errors: Whether something is wrong in some row.
     """
     room = _Room(width)
-    state = room.take(LEAST_ERROR if errors else LEAST_STATE, gap=0) or room.take(width, gap=0)
+    state = room.take_up_to(LEAST_STATE)
     supplier = room.take(min(max([len("supplier"), *names]), MOST_NAME))
-    spark = room.take(2 * SIDE + GAP) // 2
+    spark = SIDE if room.take(2 * SIDE + GAP) else 0
     age, rounds = room.take(AGE), room.take(ROUNDS)
+    state += room.take_up_to(LEAST_ERROR - state) if errors else 0
     amount = min(max(amounts, default=0), MOST_AMOUNT)
     more = max(0, 2 * (LEAST_SPARK + 1 + amount - SIDE))
-    if spark and more <= room.cells:
+    if spark and amount and more <= room.cells:
         room.cells -= more
         spark = max(LEAST_SPARK, SIDE - 1 - amount)
     else:
@@ -68,7 +69,8 @@ def layout_for(
     negotiation, quote = room.take(ID), room.take(ID) if quotes > 1 else 0
     state += room.take_up_to(USUAL_STATE - state)
     if spark:
-        spark += room.take_up_to(2 * (max([SIDE, *offers]) - spark)) // 2
+        wanted = max([SIDE, *offers]) - spark
+        spark += room.take_up_to(2 * min(wanted, room.cells // 2)) // 2
     return Layout(
         supplier=supplier,
         negotiation=negotiation,
@@ -87,11 +89,11 @@ class _Room:
     def __init__(self, cells: int) -> None:
         self.cells = cells
 
-    def take(self, cells: int, gap: int = GAP) -> int:
+    def take(self, cells: int) -> int:
         """These cells and a gap, or none of them when there are not as many."""
-        if cells + gap > self.cells:
+        if cells + GAP > self.cells:
             return 0
-        self.cells -= cells + gap
+        self.cells -= cells + GAP
         return cells
 
     def take_up_to(self, cells: int) -> int:

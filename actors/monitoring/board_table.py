@@ -75,6 +75,7 @@ class BoardTable:
         if left_out := len(board.rows) - len(rows):
             yield from _line([Segment(fitted(f"… and {left_out:,} more", width), DIM)])
         for line in foot:
+            line.rstrip()
             yield from line.render(console, end="\n")
 
 
