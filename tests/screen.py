@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -37,7 +38,13 @@ class Screen:
     """A person who looks at a command; it is killed if it has not ended at the end."""
 
     def __init__(
-        self, folder: Path, *arguments: str, columns: int, lines: int = 24, **settings: str
+        self,
+        folder: Path,
+        *arguments: str,
+        columns: int,
+        lines: int = 24,
+        program: Sequence[str] = (sys.executable, "-c", RUN, str(ROOT / "main.py")),
+        **settings: str,
     ) -> None:
         """Start it; `settings` go into its environment."""
         self._screen = _Screen(columns, lines)
@@ -46,7 +53,7 @@ class Screen:
         self.resize(columns, lines)
         environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUN, str(ROOT / "main.py"), *arguments],
+            [*program, *arguments],
             cwd=folder,
             env={**environment, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **settings},
             stdin=self._follower,
@@ -68,6 +75,10 @@ class Screen:
     def resize(self, columns: int, lines: int) -> None:
         self._screen.resize(lines, columns)
         fcntl.ioctl(self._leader, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def look(self) -> None:
+        """Wait for something to change."""
+        assert self._read(time.monotonic() + PATIENCE_S), "nothing changes any more"
 
     def until(self, text: str) -> list[str]:
         """Look until the text stands on the screen: all of it, then."""
