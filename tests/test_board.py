@@ -126,7 +126,7 @@ def test_a_person_who_has_spoken_is_seen_in_the_row() -> None:
 
     row = row_of(saved(1, "brand"), heard, saved(1, "user", move=None, total=None))
 
-    assert (row.interventions, row.doing) == (1, "guided")
+    assert (row.interventions, row.doing) == (1, "person spoke")
     assert row.offers["brand"].last == "500.00"
 
 
@@ -258,13 +258,14 @@ def test_what_is_no_count_counts_as_none(count: Any) -> None:
 def test_what_is_endless_is_cut() -> None:
     endless = "x" * 100_000
     row = row_of(
-        saved(1, "brand", move=endless, currency=endless, supplier_id=endless, quote_id=endless),
+        saved(1, "brand", supplier_id=endless, quote_id=endless),
         saved(1, "brand", move="accept", total=endless),
+        saved(1, "brand", move=endless, currency=endless, total="0" * 100_000),
         parked(1, endless) | {"ts": endless},
     )
 
     kept = [row.doing, row.currency, row.supplier_id, row.quote_id, row.error, row.last_at]
-    assert all(len(text) < 600 for text in [*kept, row.agreed])
+    assert all(len(text) < 600 for text in [*kept, row.agreed, row.offers["brand"].last])
 
 
 def event_names(kind: type[Event] = Event) -> Iterator[str]:
@@ -287,18 +288,18 @@ VALUES = st.recursive(
     | st.none()
     | st.booleans()
     | st.integers()
-    # a log is read by whoever wrote it, so this is what JSON can hold
     | st.floats()
     | st.integers(min_value=10**300, max_value=10**301),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(), inner, max_size=2),
     max_leaves=3,
 )
 EVENTS = st.sampled_from([*event_names(), "run.finished", "system.heartbeat", "library.logged"])
+PROPER = [saved(1, "brand"), saved(1, "supplier", move="accept"), ended(1), parked(1, "x")]
 LINES = st.builds(
-    lambda facts, event, at: {"ts": at, **facts, "event": event},
-    st.dictionaries(st.sampled_from(FACTS) | st.text(), VALUES),
-    EVENTS,
-    st.sampled_from(WORDS),
+    lambda proper, event, facts: {**proper, **event, **facts},
+    st.sampled_from(PROPER),
+    st.just({}) | st.builds(lambda name: {"event": name}, EVENTS),
+    st.dictionaries(st.sampled_from(FACTS) | st.text(), VALUES, max_size=4),
 )
 
 

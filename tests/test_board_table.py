@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from log_lines import ended, ids, line, parked, saved
 from rich.cells import cell_len
 from test_monitoring import printed
 
+from actors.inert import visible
 from actors.monitoring.board import Board
 from actors.monitoring.board_layout import GAP, layout_for
 from actors.monitoring.board_table import BoardTable
@@ -19,6 +21,7 @@ from actors.monitoring.moments import age_words, between, moment
 from actors.monitoring.sparkline import sparklines
 from actors.monitoring.tables import console
 
+HOSTILE = "[red]\x1b]0;x\x07\N{RIGHT-TO-LEFT OVERRIDE}"
 STOPPED = line("system.stopped", 60)
 TWO_SIDES = [
     saved(1, "brand", 1, total="35000.00", rounds=0),
@@ -136,6 +139,54 @@ def test_an_amount_that_is_none_stands_as_it_was_written() -> None:
     assert " 1_0 " in table(saved(1, "brand", total="1_0"))[1]
 
 
+def test_a_row_without_a_currency_makes_no_second_one() -> None:
+    unreadable = line("negotiation.unreadable", negotiation_id="n-2", error="damaged")
+
+    _, first, second, totals = table(*TWO_SIDES, unreadable, width=120)
+
+    assert "USD" not in first
+    assert second.startswith("n-2")
+    assert second.endswith("active: damaged")
+    assert "2 negotiations in USD" in totals
+
+
+def test_what_is_wrong_is_red() -> None:
+    failed = line("draft.failed", **ids(1), error="HTTP 503")
+    out = io.StringIO()
+    terminal = console(file=out, width=120, force_terminal=True, color_system="standard")
+
+    terminal.print(BoardTable(board_of(*TWO_SIDES, failed, saved(2, "brand"))))
+
+    _, first, second, _ = out.getvalue().splitlines()
+    assert first.endswith("\x1b[31mbrand offer: HTTP 503\x1b[0m")
+    assert second.endswith("\x1b[36mbrand offer\x1b[0m")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        *(
+            [saved(1, "brand", **{fact: HOSTILE})]
+            for fact in ("supplier_id", "negotiation_id", "currency", "move")
+        ),
+        [saved(1, "brand"), saved(2, "brand", quote_id=HOSTILE)],
+        [saved(1, "brand"), saved(2, "brand", currency=HOSTILE)],
+        [saved(1, "brand"), saved(1, "brand", move="accept", total=HOSTILE), ended(1)],
+        [ended(1, status="impasse", reason=HOSTILE)],
+        [parked(1, HOSTILE)],
+        [line("system.heartbeat", **{HOSTILE: 1})],
+        [line("system.heartbeat", active=HOSTILE)],
+        [line(HOSTILE, level="error")],
+        [line("system.halted", level="critical", error=HOSTILE)],
+    ],
+)
+def test_hostile_text_is_shown_and_not_obeyed(lines: list[dict[str, Any]]) -> None:
+    (shown,) = (each for each in table(*lines, width=300) if r"\x1b" in each)
+
+    assert r"[red]\x1b]0;x\x07" in shown
+    assert visible(shown, keep="") == shown
+
+
 def test_rows_that_do_not_fit_are_counted() -> None:
     board = board_of(*(saved(n, "brand") for n in range(100)), parked(70, "x"))
     out = io.StringIO()
@@ -183,6 +234,17 @@ def test_sides_share_one_scale_so_that_the_gap_is_seen_to_close() -> None:
     assert sparklines([[1, 2, 3], [8, 6, 4]], 2) == ["▁▃", "█▅"]
     assert sparklines([[], [7]], 3) == ["", "▁"]
     assert sparklines([[], []], 3) == ["", ""]
+
+
+def test_a_time_without_a_zone_is_utc_wherever_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+
+    read = moment("2026-01-02T12:00:00")
+
+    monkeypatch.undo()
+    time.tzset()
+    assert read == moment("2026-01-02T12:00:00Z")
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_line_that_has_no_end_takes_bounded_memory_and_can_not_be_read() -> No
     tracemalloc.start()
 
     found = [line for _ in range(100) for line in lines.of(block)]
-    found += lines.of(b'"}\n{"event": "x"}\n')
+    found += lines.of(b'{"event": "of it"}\n{"event": "x"}\n')
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -185,6 +185,12 @@ def test_the_newest_log_of_a_database_is_that_of_the_last_start(tmp_path: Path) 
         os.utime(tmp_path / name, (number, number))
 
     assert newest_log(tmp_path / "parley.db").name == "parley.20260102T130000Z-1.jsonl"
+
+
+def test_a_database_may_have_any_name(tmp_path: Path) -> None:
+    (tmp_path / "a+b.20260102T120000Z-1.jsonl").touch()
+
+    assert newest_log(tmp_path / "a+b.db").name.startswith("a+b.")
 
 
 def test_of_logs_of_the_same_second_the_newest_is_the_one_last_written_to(tmp_path: Path) -> None:

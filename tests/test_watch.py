@@ -250,6 +250,15 @@ def test_a_pipe_is_read_to_its_end_by_programs(tmp_path: Path, arguments: list[s
         assert b"parked: no move within 60 s" in ran.stdout
 
 
+def test_a_pipe_that_can_not_be_read_is_said(tmp_path: Path) -> None:
+    shell = f'"{sys.executable}" "{ROOT / "main.py"}" watch - <&-'
+
+    ran = subprocess.run(["sh", "-c", shell], cwd=tmp_path, capture_output=True, check=False)
+
+    assert (ran.returncode, ran.stdout) == (WRONG_USE, b"")
+    assert ran.stderr == b"parley: [Errno 9] Bad file descriptor\n"
+
+
 def test_output_that_is_no_terminal_gets_one_table_at_the_end(log: Path) -> None:
     log.write_bytes(b"")
     arguments = [sys.executable, str(ROOT / "main.py"), "watch", "x.jsonl"]

@@ -82,7 +82,7 @@ class Row:
         """A message is saved."""
         sender = line.get("sender")
         if sender not in ("brand", "supplier"):
-            self.doing = "guided"
+            self.doing = "person spoke"
             return
         did = "fallback" if line.get("origin") == "fallback" else _text(line.get("move"))
         # whoever speaks is neither parked nor waiting, nor is what was wrong in the way any more

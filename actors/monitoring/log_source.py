@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,7 +24,8 @@ LONGEST_LINE = 1 << 20
 LOOK_S = 0.2
 """Seconds between two looks whether more has come."""
 BLOCKS_AHEAD = 4
-PIPE = "-"
+PIPE, STDIN = "-", 0
+"""How standard input is written, and its descriptor: Python may have no `stdin`."""
 NAME = r"\.(\d{8}T\d{6}Z)-\d+\.jsonl"
 """What follows the database's name in that of its log."""
 
@@ -61,7 +61,7 @@ def blocks(log: str, *, follow: bool) -> Iterator[bytes]:
         OSError: It can't be read.
     """
     if log == PIPE:
-        yield from _piped(sys.stdin.fileno(), follow=follow)
+        yield from _piped(STDIN, follow=follow)
     elif Path(log).is_fifo():
         with Path(log).open("rb", buffering=0) as pipe:
             yield from _piped(pipe.fileno(), follow=follow)
@@ -73,14 +73,15 @@ def _filed(path: Path, *, follow: bool) -> Iterator[bytes]:
     file = _opened(path)
     try:
         while True:
+            # looked at first: what comes to the old one before it moves is read below
+            moved = follow and _has_moved(path, file)
             yield from _rest_of(file)
             if not follow:
                 return
-            if (newer := _made_anew(path, file)) is not None:
-                with file:
-                    yield from _rest_of(file)  # what came between the two looks
-                yield b"\n"
+            if moved and (newer := _named_now(path)) is not None:
+                file.close()
                 file = newer
+                yield b"\n"
             elif os.fstat(file.fileno()).st_size < file.tell():
                 file.seek(0)
                 yield b"\n"
@@ -96,12 +97,16 @@ def _rest_of(file: FileIO) -> Iterator[bytes]:
         yield block
 
 
-def _made_anew(path: Path, file: FileIO) -> FileIO | None:
-    """The file that now has the name of one that was rotated away."""
-    with suppress(OSError):  # for a moment there may be none
-        named, ours = path.stat(), os.fstat(file.fileno())
-        if not os.path.samestat(named, ours):
-            return _opened(path)
+def _has_moved(path: Path, file: FileIO) -> bool:
+    """Whether another file has its name now."""
+    with suppress(FileNotFoundError):  # for a moment there may be none
+        return not os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    return False
+
+
+def _named_now(path: Path) -> FileIO | None:
+    with suppress(FileNotFoundError):
+        return _opened(path)
     return None
 
 
