@@ -136,7 +136,8 @@ def test_currencies_are_named_where_there_are_several() -> None:
 
 
 def test_an_amount_that_is_none_stands_as_it_was_written() -> None:
-    assert " 1_0 " in table(saved(1, "brand", total="1_0"))[1]
+    for total, words in (("1_0", "1_0"), ("5\n", r"5\n")):
+        assert f" {words} " in table(saved(1, "brand", total=total))[1]
 
 
 def test_a_row_without_a_currency_makes_no_second_one() -> None:

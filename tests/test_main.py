@@ -241,7 +241,7 @@ def test_on_a_terminal_progress_is_a_live_table(tmp_path: Path) -> None:
     assert process.wait(PATIENCE_S) == 0
     os.close(leader)
 
-    assert "supplier's offer" in screen.decode()
+    assert "3 negotiations in USD" in screen.decode()
     assert "brand: offer" in screen.decode() or "supplier: offer" in screen.decode()
     assert "Next: python main.py show n-" in screen.decode()
 
