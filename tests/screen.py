@@ -21,6 +21,8 @@ from terminal import RUN
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 60
+STEP = 512
+"""Bytes that are drawn at once: fewer than a picture takes, so that none is missed."""
 ALTERNATE = 1049
 """The mode in which a program has the whole screen, and gives it back."""
 
@@ -101,7 +103,7 @@ class Screen:
     def _read(self, deadline: float) -> bool:
         ready, _, _ = select.select([self._leader], [], [], max(0, deadline - time.monotonic()))
         if ready:
-            came = os.read(self._leader, 65536)
+            came = os.read(self._leader, STEP)
             self.written += came
             self._stream.feed(came)
         return bool(ready)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import signal
 import sqlite3
@@ -219,31 +218,6 @@ def test_help_waits_for_no_import_and_a_run_for_no_model(tmp_path: Path) -> None
 
     assert not modules("--help") & {"pydantic", "peewee", "pykka", "structlog", "rich", "asyncio"}
     assert not modules("run", "--json") & {"mistralai", "httpx2", "httpx", "prompt_toolkit"}
-
-
-def test_on_a_terminal_progress_is_a_live_table(tmp_path: Path) -> None:
-    leader, follower = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), "run", "--pace", "0.02"],
-        cwd=tmp_path,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-    )
-    os.close(follower)
-    screen = b""
-    try:
-        while chunk := os.read(leader, 65536):
-            screen += chunk
-    except OSError:
-        pass  # the end of a pseudo-terminal
-    assert process.wait(PATIENCE_S) == 0
-    os.close(leader)
-
-    assert "3 negotiations in USD" in screen.decode()
-    assert "brand: offer" in screen.decode() or "supplier: offer" in screen.decode()
-    assert "Next: python main.py show n-" in screen.decode()
 
 
 def test_ctrl_c_ends_it_with_130_and_what_was_saved_stays(tmp_path: Path) -> None:
