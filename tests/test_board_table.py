@@ -44,7 +44,7 @@ def table(*lines: dict[str, Any], width: int = 80, title: str = "") -> list[str]
 
 def test_eighty_columns_have_room_for_both_sides_offers() -> None:
     assert table(*TWO_SIDES, STOPPED, title="x.jsonl") == [
-        "x.jsonl: stopped after 59s, 4 lines",
+        "x.jsonl: ended after 59s, 4 lines",
         "supplier    brand's          supplier's       rounds   age  state",
         "supplier-1  ▁▂    36,000.00  █     43,500.00       1   30s  brand offer",
         "1 negotiation in USD: 1 active; 3 messages",
@@ -208,7 +208,8 @@ def test_rows_that_do_not_fit_are_counted() -> None:
 
 
 def test_totals_a_heartbeat_and_what_is_serious_stand_below() -> None:
-    beat = line("system.heartbeat", 10, active=1, oldest_draft_s=2.5, run_id="r", nested={"a": 1})
+    beat = line("system.heartbeat", 10, active=1, parked=0, oldest_draft_s=2.5, run_id="r")
+    beat |= {"nested": {"a": 1}}
     halted = line("system.halted", 20, level="critical", error="disk\x1b full")
 
     *_, totals, heartbeat, trouble = table(*TWO_SIDES, beat, halted, STOPPED, width=120)
@@ -222,7 +223,7 @@ def test_totals_a_heartbeat_and_what_is_serious_stand_below() -> None:
     ("lines", "words"),
     [
         ([], "x: nothing yet"),
-        ([line("system.started", 1), line("run.finished", 13)], "x: finished after 12s, 2 lines"),
+        ([line("system.started", 1), line("run.finished", 13)], "x: ended after 12s, 2 lines"),
         ([line("system.started", 1)], "x: running for "),
     ],
 )

@@ -169,37 +169,30 @@ def test_what_can_not_be_read_is_said(tmp_path: Path) -> None:
             next(blocks(str(path), follow=True))
 
 
-def test_the_newest_log_of_a_database_is_that_of_the_last_start(tmp_path: Path) -> None:
-    for number, name in enumerate(
-        [
-            "parley.20260102T120000Z-2.jsonl",
-            "parley.20260102T130000Z-1.jsonl",
-            "parley.20260102T110000Z-3.jsonl",
-            "parley.prompts.jsonl",
-            "parley.20260102T140000Z-1.jsonl.1",
-            "other.20260102T140000Z-1.jsonl",
-            "parleyx20260102T140000Z-1.jsonl",
-        ]
-    ):
+@pytest.mark.parametrize("newest", ["parley.20260102T120000Z-2.jsonl", "parley.jsonl"])
+def test_the_newest_log_of_a_database_is_the_one_last_written_to(
+    tmp_path: Path, newest: str
+) -> None:
+    names = [
+        "parley.20260102T130000Z-1.jsonl",
+        newest,
+        "parley.prompts.jsonl",
+        "parley.20260102T140000Z-1.jsonl.1",
+        "parley.jsonl.1",
+        "other.20260102T140000Z-1.jsonl",
+        "parleyx20260102T140000Z-1.jsonl",
+    ]
+    for second, name in enumerate(names):
         (tmp_path / name).touch()
-        os.utime(tmp_path / name, (number, number))
+        os.utime(tmp_path / name, (second, second))
 
-    assert newest_log(tmp_path / "parley.db").name == "parley.20260102T130000Z-1.jsonl"
+    assert newest_log(tmp_path / "parley.db").name == newest
 
 
 def test_a_database_may_have_any_name(tmp_path: Path) -> None:
     (tmp_path / "a+b.20260102T120000Z-1.jsonl").touch()
 
     assert newest_log(tmp_path / "a+b.db").name.startswith("a+b.")
-
-
-def test_of_logs_of_the_same_second_the_newest_is_the_one_last_written_to(tmp_path: Path) -> None:
-    for pid, written_at in ((9, 1), (10, 3), (11, 2)):
-        log = tmp_path / f"x.20260102T120000Z-{pid}.jsonl"
-        log.touch()
-        os.utime(log, (written_at, written_at))
-
-    assert newest_log(tmp_path / "x.db").name == "x.20260102T120000Z-10.jsonl"
 
 
 def test_a_database_without_a_log_is_said_what_to_do(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def test_a_running_system_is_watched_until_it_has_stopped(tmp_path: Path, column
 
             engine.end()
             assert screen.ended() == 0
-            assert "stopped after" in screen.lines[0]
+            assert "ended after" in screen.lines[0]
             assert is_one_row_each(screen.lines, *suppliers)
 
 
@@ -118,7 +119,7 @@ def test_a_finished_run_is_shown_and_left_on_the_screen(log: Path) -> None:
     with Screen(log.parent, "watch", "x.jsonl", columns=80) as screen:
         assert screen.ended() == 0
 
-    assert screen.lines[0] == "x.jsonl: stopped after 10s, 8 lines"
+    assert screen.lines[0] == "x.jsonl: ended after 10s, 8 lines"
     assert screen.lines[2].startswith("supplier-1")
     assert screen.lines[2].endswith("7s  agreed 43,500.00")
     assert screen.lines[3].endswith("1s  parked: no move within 60 s")
@@ -177,7 +178,7 @@ def test_a_log_that_grows_is_rotated_and_is_cut_is_followed(log: Path) -> None:
 
         log.write_bytes(written(line("run.finished")))  # cut: shorter than what was read of it
         assert screen.ended() == 0
-    assert "finished" in screen.lines[0]
+    assert "ended" in screen.lines[0]
     assert screen.lines[-1] == "4 negotiations in USD: 4 active; 4 messages"
 
 
@@ -227,7 +228,7 @@ def test_a_pipe_is_watched_live_to_its_end(tmp_path: Path) -> None:
         append(log, written(saved(2, "brand")))
         screen.until("2 active; 2 messages")
         append(log, written(line("run.finished")))
-        screen.until("standard input: finished")
+        screen.until("standard input: ended")
 
 
 @pytest.mark.parametrize("arguments", [["-"], ["-", "--once"], ["-", "--json"]])
@@ -267,7 +268,7 @@ def test_output_that_is_no_terminal_gets_one_table_at_the_end(log: Path) -> None
 
     assert watch.returncode == 0
     assert printed.count("supplier-1") == 1
-    assert printed.startswith("x.jsonl: stopped after 10s, 8 lines\n")
+    assert printed.startswith("x.jsonl: ended after 10s, 8 lines\n")
 
 
 def test_a_terminal_that_can_not_draw_gets_one_table_at_the_end(log: Path) -> None:
@@ -322,7 +323,7 @@ def test_once_for_programs_has_the_columns_names(log: Path, run: Run) -> None:
 
     told = json.loads(printed)
     assert code == 0
-    assert told["state"] == "stopped"
+    assert told["state"] == "ended"
     assert told["negotiations"][0] == {
         "id": "n-0000000000000001",
         "quote_id": "q-000000000000000a",
@@ -346,8 +347,9 @@ def test_once_for_programs_has_the_columns_names(log: Path, run: Run) -> None:
 
 def test_without_a_file_it_is_the_newest_log_beside_the_database(run: Run, tmp_path: Path) -> None:
     older, newer = (f"a.20260102T12000{n}Z-7.jsonl" for n in (1, 2))
-    for name in (newer, older):
+    for second, name in enumerate((older, newer)):
         (tmp_path / name).write_bytes(FINISHED)
+        os.utime(tmp_path / name, (second, second))
 
     code, printed, _ = run("watch", "--once", "--database", "a.db")
 

@@ -144,7 +144,7 @@ class Board:
         self.last_at = ""
         """When the first and the last event happened, as the log has it."""
         self.state = "running"
-        """`running`, `finished`, `stopped`, or `halted`: nothing could be saved any more."""
+        """`running`, `ended`, or `halted`: nothing could be saved any more."""
         self.is_over = False
         """Whether the system has said its last word."""
 
@@ -198,7 +198,7 @@ class Board:
                 row.failed(line)
             case "negotiation.waiting":
                 row.status = "waiting"
-            case "negotiation.continued":
+            case "negotiation.continued" | "negotiation.taken_up":
                 row.status, row.error = "active", ""
             case "draft.refused":
                 self.totals.drafts_refused += 1
@@ -221,7 +221,7 @@ class Board:
             case "system.stopped" | "run.finished":
                 self.is_over = True
                 if self.state == "running":
-                    self.state = "stopped" if name == "system.stopped" else "finished"
+                    self.state = "ended"
             case "system.heartbeat":
                 self.heartbeat = line
             case "system.halted":

@@ -90,11 +90,11 @@ def _counts(board: Board) -> Iterator[str]:
 
 
 def _facts(board: Board) -> Iterator[str]:
-    """Whatever a heartbeat says in numbers and words."""
+    """Whatever a heartbeat says in numbers and words, but for what is 0."""
     facts = [
         (name, fact)
         for name, fact in board.heartbeat.items()
-        if name not in NO_FACTS and isinstance(fact, (str, int, float))
+        if name not in NO_FACTS and isinstance(fact, (str, int, float)) and fact
     ]
     for name, fact in facts[:MOST_FACTS]:
         yield inert(f"{name[:LONGEST_FACT]} {str(fact)[:LONGEST_FACT]}")

@@ -26,21 +26,21 @@ LOOK_S = 0.2
 BLOCKS_AHEAD = 4
 PIPE, STDIN = "-", 0
 """How standard input is written, and its descriptor: Python may have no `stdin`."""
-NAME = r"\.(\d{8}T\d{6}Z)-\d+\.jsonl"
-"""What follows the database's name in that of its log."""
+NAME = r"(\.\d{8}T\d{6}Z-\d+)?\.jsonl"
+"""What follows the database's name in that of its log: of one run, or of all that rotate."""
 
 
 def newest_log(database: Path) -> Path:
-    """The log of the last system that was started on a database.
+    """The log that the last system on a database has written to: there is one at a time.
 
     Raises:
         FileNotFoundError: There is none beside it.
     """
     named = re.compile(re.escape(database.stem) + NAME)
     logs = [
-        (found[1], path.stat().st_mtime_ns, path)
+        (path.stat().st_mtime_ns, path)
         for path in database.parent.iterdir()
-        if (found := named.fullmatch(path.name))
+        if named.fullmatch(path.name)
     ]
     if not logs:
         missing = f"no log beside it: name one, or {PIPE} for standard input"
