@@ -50,6 +50,8 @@ IDS = re.compile(r"\b([qn])-[0-9a-f]{16}\b")
 CHANGING = (
     (IDS, r"\1-…"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"), "TIME"),
+    (re.compile(r"parley\.\S+Z-\d+\.jsonl: ended after \d+s, \d+ lines"), "LOG"),
+    (re.compile(r" +\d+s  "), "  AGE  "),
 )
 """What differs from run to run."""
 
