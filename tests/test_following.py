@@ -109,6 +109,25 @@ def test_all_quotes_are_told_as_they_come_and_change(
     assert (changed["id"], changed["status"]) == (first.id, "cancelled")
 
 
+def test_what_was_selected_is_told_on_when_it_is_so_no_more(
+    system: NegotiationSystem, reader: Store
+) -> None:
+    quote_id, negotiation_id = started(system, automatic=False)
+    system.wait(quote_id)
+    active = follow(reader, quote_id, Selection(statuses=["active"], suppliers=["supplier-1"]))
+    pending = follow(reader, None, Selection(statuses=["negotiating"]))
+    assert [next(active).key, next(active).noun, next(pending).key] == [
+        *(negotiation_id, "quote", quote_id)
+    ]
+
+    system.cancel_quote(quote_id)
+    system.wait(quote_id)
+
+    told = [(piece.key, piece.record["status"]) for piece in active]
+    assert told == [(negotiation_id, "impasse"), (quote_id, "cancelled")]
+    assert next(pending).record["status"] == "cancelled"
+
+
 def test_a_receipt_is_told_until_it_is_settled(system: NegotiationSystem, reader: Store) -> None:
     quote_id, negotiation_id = started(system, automatic=False)
     system.wait(quote_id)

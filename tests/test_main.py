@@ -89,7 +89,9 @@ def test_list_and_show_read_what_was_negotiated(sample: Path) -> None:
     record = json.loads(parley(sample, "show", quote["id"], "--json").stdout)
     for negotiation in record["negotiations"]:
         assert negotiation["id"] in shown.stdout
-    messages = json.loads(parley(sample, "show", record["negotiations"][0]["id"], "--json").stdout)
+    told = json.loads(parley(sample, "show", record["negotiations"][0]["id"], "--json").stdout)
+    messages = told["messages"]
+    assert (told["negotiation"], told["interventions"]) == (record["negotiations"][0], [])
     assert [message["seq"] for message in messages] == list(range(1, len(messages) + 1))
     assert messages[-1]["move"] == "accept"
 

@@ -39,6 +39,7 @@ class Piece:
     view: RenderableType
     key: str
     """Which record it is, whatever has become of it."""
+    is_selected: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class Sight:
 
 def follow(store: Store, record_id: str | None, selection: Selection) -> Iterator[Piece]:
     """What stands there, and then whatever is new or has changed, until no more can come.
+
+    What has been selected once is told on: its last word must not be that it is still active.
 
     Args:
         record_id: A quote, a conversation or a receipt; None follows all quotes, without end.
@@ -68,7 +71,7 @@ def follow(store: Store, record_id: str | None, selection: Selection) -> Iterato
     for _ in _changes(store):
         sight = look()
         for piece in sight.pieces:
-            if told.get(piece.key) != piece.record:
+            if (piece.is_selected or piece.key in told) and told.get(piece.key) != piece.record:
                 told[piece.key] = piece.record
                 yield piece
         if sight.is_over:
@@ -86,13 +89,12 @@ def _changes(store: Store) -> Iterator[None]:
             if version != seen:
                 seen = version
                 yield
-            else:
-                time.sleep(LOOK_S)
+            time.sleep(LOOK_S)
 
 
 def _look(store: Store, record_id: str | None, selection: Selection) -> Callable[[], Sight]:
     if record_id is None:
-        return lambda: Sight((_of_quote(one) for one in selection.quotes(store.quotes())), False)
+        return lambda: _quotes(store, selection)
     if record_id.startswith("i-"):
         return lambda: _receipt(store, InterventionId(record_id))
     if record_id.startswith("n-"):
@@ -100,24 +102,30 @@ def _look(store: Store, record_id: str | None, selection: Selection) -> Callable
     return lambda: _quote(store, QuoteId(record_id), selection)
 
 
+def _quotes(store: Store, selection: Selection) -> Sight:
+    quotes = store.quotes()
+    chosen = {quote.id for quote in selection.quotes(quotes)}
+    return Sight((_of_quote(quote, is_selected=quote.id in chosen) for quote in quotes), False)
+
+
 def _quote(store: Store, quote_id: QuoteId, selection: Selection) -> Sight:
     quote = store.quote(quote_id)
     negotiations = store.negotiations(quote_id)
-    selected = selection.negotiations(quote, negotiations)
-    records = outcome_record(quote, selected)["negotiations"]
+    chosen = {each.id for each in selection.negotiations(quote, negotiations)}
+    records = outcome_record(quote, negotiations)["negotiations"]
     pieces = [
-        Piece("negotiation", record, outcome_line(quote, each), each.id)
-        for each, record in zip(selected, records, strict=True)
+        Piece("negotiation", record, outcome_line(quote, each), each.id, each.id in chosen)
+        for each, record in zip(negotiations, records, strict=True)
     ]
-    pieces.append(_of_quote(quote))
     ended = quote.status in (QuoteStatus.COMPLETED, QuoteStatus.CANCELLED)
     return Sight(
-        pieces, ended and all(one.status is not NegotiationStatus.ACTIVE for one in negotiations)
+        [*pieces, _of_quote(quote)],
+        ended and all(one.status is not NegotiationStatus.ACTIVE for one in negotiations),
     )
 
 
-def _of_quote(quote: Quote) -> Piece:
-    return Piece("quote", public_quote(quote), quote_line(quote), quote.id)
+def _of_quote(quote: Quote, *, is_selected: bool = True) -> Piece:
+    return Piece("quote", public_quote(quote), quote_line(quote), quote.id, is_selected)
 
 
 def _receipt(store: Store, intervention_id: InterventionId) -> Sight:

@@ -60,7 +60,10 @@ def _conversation(store: Store, negotiation_id: NegotiationId, prices: Prices | 
     quote = store.quote(negotiation.quote_id)
     bill = Bill(store.spending(quote.id), prices)
     receipts = store.interventions(negotiation_id)
-    return Found(
-        [message.model_dump(mode="json") for message in messages],
-        transcript(quote, negotiation, messages, receipts, bill),
-    )
+    (outcome,) = outcome_record(quote, [negotiation], bill)["negotiations"]
+    record = {
+        "negotiation": outcome,
+        "messages": [message.model_dump(mode="json") for message in messages],
+        "interventions": [one.model_dump(mode="json") for one in receipts],
+    }
+    return Found(record, transcript(quote, negotiation, messages, receipts, bill))
