@@ -22,8 +22,10 @@ from actors.mailbox import (
     RecoverNegotiations,
     Ref,
     StartNegotiations,
+    TellWhatMoves,
 )
 from actors.negotiators.cast import Cast
+from actors.negotiators.model_settings import Prices
 from actors.opening import open_negotiations
 from actors.quote_request import QuoteRequest, new_quote, read_quote_request
 from actors.reading import Reading
@@ -56,6 +58,11 @@ class Acting(Reading):
         self._config = config
         self._cast = cast
         self._events = events
+
+    @property
+    def prices(self) -> Prices | None:
+        """What a model's tokens cost, by the config; None where it does not say."""
+        return self._config.mistral.prices
 
     def create_quote(
         self, quote: QuoteRequest | Mapping[str, Any] | Path | str | None = None
@@ -249,6 +256,22 @@ class Acting(Reading):
         reply: Future[None] = Future()
         self._tell(AwaitStillness(quote_id=quote_id, reply=reply))
         return reply
+
+    def moving(self, quote_id: QuoteId, timeout_s: float | None = None) -> frozenset[NegotiationId]:
+        """Which negotiations of a quote move by themselves at this instant.
+
+        An active one that does not is parked, waits for `continue_negotiation`, or is left over
+        from before and was taken up by nobody.
+
+        Args:
+            timeout_s: Longest wait for the answer, in seconds; None waits for ever.
+
+        Raises:
+            TimeoutError: There was no answer in time.
+            SystemHalted: Nothing can be saved any more, so nobody may speak.
+            SystemStopped: The system was stopped.
+        """
+        return self._ask(lambda reply: TellWhatMoves(quote_id=quote_id, reply=reply), timeout_s)
 
     def _starting(self, quote: Quote, reply: Future[tuple[Negotiation, ...]]) -> StartNegotiations:
         """The mail that starts a quote, or QuoteError."""

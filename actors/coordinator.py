@@ -30,7 +30,6 @@ from actors.mailbox import (
     CoordinatorMail,
     CoordinatorReceipt,
     FaceMail,
-    Intervene,
     InterventionReceived,
     NegotiationEnded,
     NegotiationStill,
@@ -39,6 +38,8 @@ from actors.mailbox import (
     RecoverNegotiations,
     Ref,
     StartNegotiations,
+    TellWhatMoves,
+    call_of,
 )
 from actors.negotiation_events import NegotiationParkedEvent, NegotiationUnreadable
 from actors.persevering import Persevering
@@ -62,7 +63,6 @@ from actors.saves import (
     WatchPersistence,
 )
 from actors.supplier_negotiation import SupplierNegotiation
-from storage.interventions import Action, Intervention
 from storage.records import NegotiationId, QuoteId, SupplierId
 from storage.store import Loaded
 
@@ -126,6 +126,7 @@ class Coordinator(Persevering):
             case (
                 StartNegotiations()
                 | AwaitStillness()
+                | TellWhatMoves()
                 | ContinueNegotiations()
                 | RecoverNegotiations()
                 | CancelQuote()
@@ -136,7 +137,7 @@ class Coordinator(Persevering):
             case NegotiationStill(negotiation_id=negotiation_id, heard=heard):
                 self._rests(negotiation_id, heard)
             case InterventionReceived(quote_id=quote_id, intervention=intervention):
-                self._call(quote_id, intervention.negotiation_id, _call_of(intervention))
+                self._call(quote_id, intervention.negotiation_id, call_of(intervention))
             case CallUndelivered(quote_id=quote_id, negotiation_id=negotiation_id, call=call):
                 self._call(quote_id, negotiation_id, call)
             case QuoteCancelledOutside(quote_id=quote_id, negotiation_ids=negotiation_ids):
@@ -161,6 +162,8 @@ class Coordinator(Persevering):
             case AwaitStillness(quote_id=quote_id, reply=reply):
                 self._askers.waiting.setdefault(quote_id, []).append(reply)
                 self._tell_if_still(quote_id)
+            case TellWhatMoves(quote_id=quote_id, reply=reply):
+                answer(reply, frozenset(self._moving.get(quote_id, ())))
             case ContinueNegotiations():
                 self._continue(mail)
             case RecoverNegotiations(active=active, reply=reply):
@@ -388,12 +391,6 @@ class Coordinator(Persevering):
 
     def _say(self, actor: Ref, mail: object) -> None:
         say(actor, mail, self.loop.events)
-
-
-def _call_of(intervention: Intervention) -> Call:
-    if intervention.action is Action.CONTINUE:
-        return Continue(intervention=intervention)
-    return Intervene(intervention=intervention)
 
 
 def _halted(error: Exception) -> SystemHalted:

@@ -33,7 +33,7 @@ from actors.saves import (
     RefusalsSaved,
     SaveFailed,
 )
-from storage.interventions import Intervention
+from storage.interventions import Action, Intervention
 from storage.records import Negotiation, NegotiationId, Origin, Quote, QuoteId
 from storage.rules import Budget
 from storage.terms.kind import Side
@@ -164,6 +164,14 @@ class AwaitStillness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellWhatMoves:
+    """Face → Coordinator. Replied to at once with those that move by themselves."""
+
+    quote_id: QuoteId
+    reply: Future[frozenset[NegotiationId]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NegotiationEnded:
     """Negotiation → Coordinator. It is over, on disk, and its actor stops."""
 
@@ -211,6 +219,13 @@ class Recover:
 
 Call = Intervene | Continue | Cancel | Recover
 """What a person wants of one negotiation; the Coordinator counts them."""
+
+
+def call_of(intervention: Intervention) -> Call:
+    """What a row asks of its negotiation."""
+    if intervention.action is Action.CONTINUE:
+        return Continue(intervention=intervention)
+    return Intervene(intervention=intervention)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,7 +299,12 @@ NegotiationMail = (
 )
 
 FaceMail = (
-    StartNegotiations | AwaitStillness | ContinueNegotiations | RecoverNegotiations | CancelQuote
+    StartNegotiations
+    | AwaitStillness
+    | TellWhatMoves
+    | ContinueNegotiations
+    | RecoverNegotiations
+    | CancelQuote
 )
 """What somebody waits for who is no actor."""
 

@@ -602,6 +602,23 @@ def test_a_program_with_a_loop_of_its_own_waits_without_holding_it(tmp_path: Pat
         assert system.quote(quote.id).status is QuoteStatus.COMPLETED
 
 
+def test_what_moves_by_itself_is_told(tmp_path: Path) -> None:
+    with NegotiationSystem.start(
+        make_config(), database=tmp_path / "parley.db", pace_s=3600
+    ) as system:
+        quote = system.create_quote(quote_fields())
+        assert system.moving(quote.id) == frozenset()
+        (negotiation,) = system.start_negotiations(quote.id)
+        assert system.moving(quote.id) == {negotiation.id}
+
+        system.cancel_quote(quote.id)
+        system.wait(quote.id)
+
+        assert system.moving(quote.id) == frozenset()
+    with pytest.raises(SystemStopped):
+        system.moving(quote.id)
+
+
 def test_who_gives_up_a_wait_ends_nothing_else(tmp_path: Path) -> None:
     with NegotiationSystem.start(make_config(), database=tmp_path / "parley.db") as system:
         quote = system.create_quote(quote_fields())
