@@ -6,6 +6,8 @@ ParleyError
 ├── InterventionError  the intervention has mistakes; all of them are listed
 ├── ReportError        the report can't be made or written there
 ├── NothingToContinue  it moves by itself
+├── NotThere           a handle was asked for what it has not
+├── OfferUnseen        a person would accept an offer that they have not seen
 ├── SystemHalted       nothing can be saved any more, so nobody may speak
 ├── SystemStopped      the system was stopped before it could answer
 └── NegotiatorError    no move could be made
@@ -55,6 +57,14 @@ class NothingToContinue(ParleyError):
     def __init__(self, record_id: str) -> None:
         super().__init__(f"nothing of {record_id} waits or is parked: it moves by itself")
         self.record_id = record_id
+
+
+class NotThere(ParleyError, LookupError):
+    """There is nothing by that name; the message says what there is."""
+
+
+class OfferUnseen(ParleyError):
+    """The supplier's offer that stands is not the one that a person was shown last."""
 
 
 class SystemHalted(ParleyError):

@@ -8,7 +8,7 @@ from actors.audit import Findings, audit
 from storage.calls import Call, Spending
 from storage.interventions import Intervention, InterventionId
 from storage.records import Message, Negotiation, NegotiationId, Quote, QuoteId
-from storage.store import Store
+from storage.store import Loaded, Store
 
 
 class Reading:
@@ -36,6 +36,10 @@ class Reading:
     def messages(self, negotiation_id: NegotiationId) -> list[Message]:
         """A negotiation's messages in order, or UnknownRecord."""
         return self._store.messages(negotiation_id)
+
+    def loaded(self, negotiation_id: NegotiationId) -> Loaded:
+        """All of a negotiation, with its quote, as of one instant, or UnknownRecord."""
+        return self._store.load(negotiation_id)
 
     def calls(self, negotiation_id: NegotiationId) -> list[Call]:
         """The calls that models made for a negotiation, oldest first, or UnknownRecord."""

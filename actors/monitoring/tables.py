@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from io import StringIO
+from shutil import get_terminal_size
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -158,6 +160,14 @@ def outcome_record(
 def public_quote(quote: Quote) -> dict[str, Any]:
     """A quote without what is private to its suppliers."""
     return quote.model_dump(mode="json", exclude={"brought"})
+
+
+def as_text(view: RenderableType) -> str:
+    """A view as plain text, as wide as the terminal, or 80 characters where there is none."""
+    written = StringIO()
+    console(file=written, width=get_terminal_size().columns, color_system=None).print(view)
+    lines = written.getvalue().rstrip().split("\n")
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def console(**options: Any) -> Console:

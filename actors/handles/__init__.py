@@ -1,0 +1,1 @@
+"""Handles: quotes and their negotiations as a person holds them, at a prompt or in a program."""
