@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     serve = command("serve", "be the engine until SIGTERM", shared, engine)
     serve.add_argument("--exit-with-parent", action="store_true", help="end when the parent does")
     serve.add_argument("--stdio", action="store_true", help="speak JSON-RPC with the parent")
-    command("repl", "type Python with `system`", files, engine)
+    command("repl", "type Python with quotes at hand", files, engine)
     whole.set_defaults(**vars(run.parse_args([])) | {"command": "run"})
     return whole
 

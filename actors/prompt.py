@@ -1,11 +1,11 @@
-"""A prompt at a terminal: what others print meanwhile stands above the line that is being typed."""
+"""A terminal at which somebody types: what others print meanwhile stands above their line."""
 
 from __future__ import annotations
 
-import asyncio
+import re
 import rlcompleter
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import (
     AbstractContextManager,
     contextmanager,
@@ -13,7 +13,7 @@ from contextlib import (
     redirect_stderr,
     redirect_stdout,
 )
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
@@ -23,42 +23,47 @@ from prompt_toolkit.patch_stdout import StdoutProxy
 
 from actors.inert import visible
 
+T = TypeVar("T")
 INDENT = "    "
 NAME_BREAKS = " \t\n`~!@#$%^&*()-=+[{]}\\|;:'\",<>/?"
 """What ends a dotted name."""
+KEY = re.compile(r"""([A-Za-z_][\w.]*)\[(["'])([^"']*)$""")
+"""A key that is being typed, such as `q["Supp`."""
+OF_ITEM = re.compile(r"""([A-Za-z_][\w.]*\[(?:"[^"]*"|'[^']*'|-?\d+)\])\.(\w*)$""")
+"""An attribute of an item, such as `q["Supplier 2"].acc`."""
+
+
+class Runs(Protocol):
+    """Runs a coroutine to its end, in one loop for all prompts."""
+
+    def __call__(self, work: Coroutine[Any, Any, T], /) -> T:
+        """Gives what it returns."""
 
 
 @contextmanager
-def prompting(names: dict[str, Any]) -> Iterator[Callable[[str], str]]:
-    """Give a function that asks for a line; until the end all prints go above what is typed.
+def terminal() -> Iterator[None]:
+    """Until the end all prints go above what is typed.
 
     Prints go to a thread of their own, so that a terminal that stands still holds up nobody, and
     control and invisible characters in them are shown, not obeyed.
-
-    Args:
-        names: What Tab completes.
     """
-    session: PromptSession[str] = PromptSession(
-        completer=Names(names), complete_while_typing=False, input=_Keys(sys.stdin)
-    )
-    # one loop for all prompts: a print may still be on its way to that of the prompt before
     with (
-        asyncio.Runner() as runner,
         _Above() as above,
         redirect_stdout(above),
         redirect_stderr(above),
     ):
-
-        def ask(prompt: str) -> str:
-            try:
-                return runner.run(session.prompt_async(prompt))
-            finally:
-                runner.run(asyncio.sleep(0))
-
-        yield ask
+        yield
 
 
-class _Keys(Vt100Input):
+def prompt(names: dict[str, Any], run: Runs) -> Callable[[str], str]:
+    """Give a function that asks for a line; Tab completes these names."""
+    session: PromptSession[str] = PromptSession(
+        completer=Names(names), complete_while_typing=False, input=Keys(sys.stdin)
+    )
+    return lambda words: run(session.prompt_async(words))
+
+
+class Keys(Vt100Input):
     """Takes every key to the prompt, those too that are pressed while something is printed."""
 
     def cooked_mode(self) -> AbstractContextManager[None]:
@@ -76,20 +81,38 @@ class _Above(StdoutProxy):
 
 
 class Names(Completer):
-    """Names and their attributes, as Python's own prompt completes them."""
+    """Names, attributes and keys, as far as they can be told without running anything else."""
 
     def __init__(self, names: dict[str, Any]) -> None:
-        self._names = rlcompleter.Completer(names)
+        self._names = names
 
     def get_completions(self, document: Document, event: CompleteEvent) -> Iterator[Completion]:
         """What may stand where the cursor is."""
         before = document.current_line_before_cursor
         if not before.strip():
             yield Completion(INDENT)
-            return
-        start = max(before.rfind(mark) for mark in NAME_BREAKS) + 1
-        name = before[start:]
-        place = 0
-        while match := self._names.complete(name, place):
-            yield Completion(match, start_position=-len(name))
-            place += 1
+        elif key := KEY.search(before):
+            name, quote, begun = key.groups()
+            thing = self._value(name)
+            for each in getattr(thing, "_ipython_key_completions_", list)():
+                if each.startswith(begun) and not {"\\", quote} & {*each}:
+                    yield Completion(each, start_position=-len(begun))
+        elif item := OF_ITEM.search(before):
+            yield from _completions("_." + item[2], {"_": self._value(item[1])}, len("_."))
+        else:
+            start = max(before.rfind(mark) for mark in NAME_BREAKS) + 1
+            yield from _completions(before[start:], self._names)
+
+    def _value(self, expression: str) -> Any:
+        try:
+            return eval(expression, self._names)  # noqa: S307 - as Tab at Python's own prompt does
+        except Exception:  # noqa: BLE001 - it is not complete, or nothing
+            return None
+
+
+def _completions(name: str, names: dict[str, Any], typed: int = 0) -> Iterator[Completion]:
+    completer = rlcompleter.Completer(names)
+    place = 0
+    while match := completer.complete(name, place):
+        yield Completion(match[typed:], start_position=typed - len(name))
+        place += 1

@@ -1,32 +1,48 @@
-"""The REPL: Python in which `system` is bound, for a person at a terminal or for a pipe.
+"""The REPL: Python in which quotes are at hand, for a person at a terminal or for a pipe.
 
-Whatever else a person shall find bound has its place in `converse`; another shell has its place
-beside `prompting`.
+At a terminal IPython is the shell where it is installed, else Python's own console.
 """
 
 from __future__ import annotations
 
+import ast
+import asyncio
 import code
+import pydoc
 import sys
+import time
+import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent import futures
 from concurrent.futures import Future
 from contextlib import contextmanager
-from typing import Any, TextIO, TypeVar
+from types import CodeType
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from actors.errors import InputError, ParleyError
 from actors.events import Event
+from actors.handles.quotes import Quotes
 from actors.inert import inert
 from actors.system import NegotiationSystem
 from storage.errors import StorageError
 from storage.records import Negotiation, QuoteId
 
+if TYPE_CHECKING:
+    from actors.prompt import Runs
+
 T = TypeVar("T")
 LONGEST_WAIT_S = 60.0
 """How long a call at the prompt waits when it is not told."""
+LOOK_S = 0.2
+"""Seconds after which a wait looks for a signal: one that comes right before it wakes nobody."""
 BANNER = """\
-`system` is bound: quote = system.create_quote(); system.start_negotiations(quote.id);
-system.wait(quote.id). help(system) tells more, Ctrl-C interrupts, Ctrl-D leaves."""
+q = new("quote.toml"), or new() for the sample; q.start(); then q shows where it stands, and
+q["Supplier 2"] one negotiation in full. quotes are all there are, quotes[-1] is the newest;
+recover() goes on with what was left over. system is the face of it all. help(q) is the manual,
+Ctrl-C interrupts, Ctrl-D leaves."""
+TYPED = ("<repl>", "<ipython-input-")
+"""How the names of the files begin that what is typed is taken to stand in."""
 
 
 class ReplSystem(NegotiationSystem):
@@ -49,11 +65,15 @@ class ReplSystem(NegotiationSystem):
 
     def _result(self, reply: Future[T], timeout_s: float | None) -> T:
         limit_s = LONGEST_WAIT_S if timeout_s is None else timeout_s
+        deadline = time.monotonic() + limit_s
+        while not reply.done() and (left_s := deadline - time.monotonic()) > 0:
+            futures.wait([reply], min(left_s, LOOK_S))
         try:
-            return super()._result(reply, limit_s)
-        except TimeoutError as error:
+            return super()._result(reply, 0)
+        except TimeoutError:
             raise TimeoutError(
-                f"{error}; it goes on, and system.wait(quote_id, timeout_s=600) waits longer"
+                f"something still moved after {limit_s} s; it goes on, and "
+                "q.wait(600) or system.wait(quote_id, 600) waits longer"
             ) from None
 
 
@@ -63,22 +83,84 @@ def converse(system: NegotiationSystem) -> None:
     Raises:
         SystemExit: They left by `exit()`, or the process was told to end.
     """
-    names: dict[str, Any] = {"__name__": "__console__", "__doc__": None, "system": system}
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        with _shown(system, sys.stderr):
-            _Console(names, lambda _: input()).interact(banner="", exitmsg="")
-        return
-    from actors.prompt import prompting  # a pipe needn't wait for it
+    quotes = Quotes(system)
+    names: dict[str, Any] = {
+        "__name__": "__console__",
+        "__doc__": None,
+        "system": system,
+        "quotes": quotes,
+        "new": quotes.new,
+        "recover": quotes.recover,
+    }
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        _at_terminal(system, names)
+    else:
+        with _shown(system, sys.stderr), _loop() as run:
+            _Console(names, run, lambda _: input()).interact(banner="", exitmsg="")
 
-    with prompting(names) as ask, _shown(system, sys.stdout):
-        _Console(names, ask).interact(banner=BANNER, exitmsg="")
+
+def _at_terminal(system: NegotiationSystem, names: dict[str, Any]) -> None:
+    from actors.prompt import prompt, terminal  # a pipe needn't wait for it
+
+    with terminal(), _shown(system, sys.stdout), _loop() as run:
+        names["help"] = pydoc.Helper(output=sys.stdout)  # a pager would hide what happens
+        print(BANNER)
+        try:
+            from actors import ipython
+        except ImportError:
+            _Console(names, run, prompt(names, run)).interact(banner="", exitmsg="")
+        else:
+            ipython.converse(names, run, explanation)
+
+
+@contextmanager
+def _loop() -> Iterator[Runs]:
+    """One loop for all prompts: a print may still be on its way to that of the prompt before."""
+    with asyncio.Runner() as runner:
+
+        def run(work: Coroutine[Any, Any, T]) -> T:
+            try:
+                return runner.run(_watchful(work))
+            finally:
+                runner.run(asyncio.sleep(0))
+
+        yield run
+
+
+async def _watchful(work: Coroutine[Any, Any, T]) -> T:
+    async def look() -> None:
+        while True:  # noqa: ASYNC110 - it is the waking up that counts
+            await asyncio.sleep(LOOK_S)
+
+    looking = asyncio.create_task(look())
+    try:
+        return await work
+    finally:
+        looking.cancel()
+
+
+def explanation(error: BaseException) -> Sequence[str] | None:
+    """The lines that say it all about a mistake; None where it takes a traceback."""
+    match error:
+        case InputError():
+            return error.mistakes
+        case ParleyError() | StorageError() | OSError():
+            return (f"{type(error).__name__}: {error}",)
+        case KeyboardInterrupt() | asyncio.CancelledError():
+            return ("interrupted; negotiations go on",)
+    *_, raised_at = None, *traceback.extract_tb(error.__traceback__)
+    if raised_at and raised_at.lineno == 1 and raised_at.filename.startswith(TYPED):
+        return [part.rstrip() for part in traceback.format_exception_only(error)]
+    return None
 
 
 class _Console(code.InteractiveConsole):
-    """Python's own console, but for where lines come from and how mistakes look."""
+    """Python's own console, but for where lines come from, `await` and how mistakes look."""
 
-    def __init__(self, names: dict[str, Any], ask: Callable[[str], str]) -> None:
+    def __init__(self, names: dict[str, Any], run: Runs, ask: Callable[[str], str]) -> None:
         super().__init__(names, filename="<repl>")
+        self.compile.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        self._run = run
         self._ask = ask
         self._pasted: deque[str] = deque()
 
@@ -88,20 +170,26 @@ class _Console(code.InteractiveConsole):
             self._pasted.extend(self._ask(prompt).split("\n"))
         return self._pasted.popleft()
 
+    def runcode(self, code: CodeType) -> None:
+        """Run what was typed, to the end of what it awaits."""
+        try:
+            awaits = eval(code, self.locals)  # noqa: S307 - that is what it was typed for
+            if asyncio.iscoroutine(awaits):
+                self._run(awaits)
+        except SystemExit:
+            raise
+        except BaseException:  # noqa: BLE001 - Ctrl-C too
+            self.showtraceback()
+
     def showtraceback(self) -> None:
         """Tell what went wrong: in a line where the error says it all."""
         error = sys.exception()
-        match error:
-            case InputError():
-                lines = error.mistakes
-            case ParleyError() | StorageError() | TimeoutError():
-                lines = (f"{type(error).__name__}: {error}",)
-            case KeyboardInterrupt():
-                self._pasted.clear()
-                lines = ("interrupted; negotiations go on",)
-            case _:
-                super().showtraceback()
-                return
+        if isinstance(error, KeyboardInterrupt):
+            self._pasted.clear()
+        lines = None if error is None else explanation(error)
+        if lines is None:
+            super().showtraceback()
+            return
         for line in lines:
             self.write(f"{line}\n")
 

@@ -1,9 +1,13 @@
-"""The REPL in a process of its own, at a real pseudo-terminal: typed to, and read from."""
+"""The REPL in a process of its own, at a real pseudo-terminal: typed to, and read from.
+
+Its shell is IPython, as it is where that is installed, or Python's own console, as where it is not.
+"""
 
 from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -18,23 +22,51 @@ PATIENCE_S = 60
 RUN = (
     "import fcntl, runpy, sys, termios\n"
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # so that Ctrl-C reaches it as a signal
-    "sys.argv.pop(0)\n"
+    "_, before, *sys.argv = sys.argv\n"
+    "exec(before)\n"
     "runpy.run_path(sys.argv[0], run_name='__main__')"
 )
+
+
+STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+"""What moves the cursor or sets a mode."""
+PROMPTS = {"python": ">>>", "ipython": "In ["}
+"""By the name of the shell."""
+BEFORE = {"python": "sys.modules['IPython'] = None", "ipython": ""}
+"""What has the shell chosen: without IPython there is Python's own."""
 
 
 class Terminal:
     """A person at a terminal with `repl`; it is killed if it has not ended at the end."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        shell_name: str = "python",
+        before: str | None = None,
+        columns: int = 200,
+    ) -> None:
+        """Start it.
+
+        Args:
+            before: What its process runs first; None has the shell chosen.
+        """
+        self._prompt = PROMPTS[shell_name]
         self._leader, self._follower = pty.openpty()
         self.settings = termios.tcgetattr(self._follower)
         main = str(ROOT / "main.py")
-        settings = {"TERM": "xterm", "COLUMNS": "200", "LINES": "50", "PROMPT_TOOLKIT_NO_CPR": "1"}
+        at_home = {"HOME": str(folder), "TMPDIR": str(folder)}
+        settings = {
+            "TERM": "xterm",
+            "COLUMNS": str(columns),
+            "LINES": "24",
+            "PROMPT_TOOLKIT_NO_CPR": "1",
+        }
         self.process = subprocess.Popen(
-            [sys.executable, "-c", RUN, main, "repl", *arguments],
+            [sys.executable, "-c", RUN, before or BEFORE[shell_name], main, "repl", *arguments],
             cwd=folder,
-            env={**os.environ, **settings, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, **settings, **at_home, "PYTHONPATH": str(ROOT)},
             stdin=self._follower,
             stdout=self._follower,
             stderr=self._follower,
@@ -50,7 +82,7 @@ class Terminal:
         """Type a whole line, and wait until what it shows is there, and then a new prompt."""
         self.press(f"{line}\r")
         self.until(shows)
-        self.until(">>>")
+        self.until(self._prompt)
 
     def until(self, text: str) -> None:
         """Read on until the text has come, after what was waited for before."""
@@ -58,6 +90,13 @@ class Terminal:
         while (found := self.screen.find(text, self._seen)) < 0:
             assert self._read(deadline), f"no {text!r} in {self.screen[self._seen :]!r}"
         self._seen = found + len(text)
+
+    def until_shown(self, pattern: str) -> None:
+        """Read on until what the screen shows now matches, whatever moved the cursor meanwhile."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not re.search(pattern, STEERING.sub("", self.screen[self._seen :])):
+            assert self._read(deadline), f"no {pattern!r} in {self.screen[self._seen :]!r}"
+        self._seen = len(self.screen)
 
     def until_next(self, text: str) -> None:
         """Read on until the text comes anew: what follows is done at that very instant."""
@@ -88,7 +127,12 @@ class Terminal:
         return bool(ready)
 
     def __enter__(self) -> Self:
-        self.until(">>>")
+        try:
+            self.until(self._prompt)
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
         return self
 
     def __exit__(

@@ -88,6 +88,7 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
         ("portalocker", {"actors.log.rotation", "storage.lock"}),
         ("structlog", {"actors.event_stream"}),
         ("prompt_toolkit", {"actors.prompt"}),
+        ("IPython", {"actors.ipython"}),
         ("sqlite3", {"storage.database", "storage.store"}),
         ("vl_convert", {"actors.report.chart"}),
     ],
