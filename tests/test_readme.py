@@ -25,10 +25,12 @@ from readme import ROOT, blocks, quoted, table
 from actors import command_line
 from actors.config import load_config
 from actors.events import NegotiationEvent
+from actors.handles.quotes import Quotes
 from actors.log.catalogue import EVENTS
 from actors.mechanism.ruling import Rule
 from actors.model_events import ModelEvent
 from actors.quote_request import new_quote, read_quote_request
+from actors.repl import ReplSystem
 from actors.stdio.failures import CODES
 from actors.stdio.protocol import Code
 from actors.system import NegotiationSystem
@@ -228,12 +230,15 @@ def test_every_session_shows_what_python_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, session: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "90")
     # doctest's own sign for what is cut is three dots
     examples = session.replace("…", "...")
-    test = doctest.DocTestParser().get_doctest(examples, {}, "README.md", "README.md", 0)
     told: list[str] = []
 
-    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=told.append)
+    with ReplSystem.start(load_config(ROOT / "config.toml"), database="repl.db") as system:
+        names = {"new": Quotes(system).new}  # as at a prompt
+        test = doctest.DocTestParser().get_doctest(examples, names, "README.md", "README.md", 0)
+        result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=told.append)
 
     assert result.attempted > 0
     assert result.failed == 0, "".join(told)

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from actors.inert import inert
 from actors.mechanism.conversation import Conversation, StandingOffer
+from actors.monitoring.selection import status_of
 from actors.monitoring.tables import STATUS_STYLES, receipt, terms_text
 from storage.interventions import Intervention, InterventionStatus
 from storage.money import money_words
@@ -23,7 +24,6 @@ from storage.records import (
     Quote,
     Request,
     Sender,
-    is_parked,
 )
 from storage.store import Loaded
 from storage.terms.kinds import KINDS
@@ -84,7 +84,7 @@ def position_of(loaded: Loaded, moving: Collection[NegotiationId] | None) -> Pos
     open_ones = (one for one in loaded.interventions if one.status is InterventionStatus.RECEIVED)
     return Position(
         negotiation=negotiation,
-        status="parked" if is_parked(negotiation) else negotiation.status.value,
+        status=status_of(negotiation),
         brand=brand,
         supplier=supplier,
         next_up=_next_up(conversation, moving),

@@ -28,6 +28,8 @@ CODES: dict[type[Exception], int] = {
 
 NOT_FOR_CALLERS = (
     actors_errors.ReportError,
+    actors_errors.NotThere,
+    actors_errors.OfferUnseen,
     actors_errors.NegotiatorError,
     actors_errors.ModelFailed,
     storage_errors.SequenceConflict,
