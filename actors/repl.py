@@ -117,6 +117,7 @@ def _at_terminal(system: NegotiationSystem, names: dict[str, Any]) -> None:
 def _loop() -> Iterator[Runs]:
     """One loop for all prompts: a print may still be on its way to that of the prompt before."""
     with asyncio.Runner() as runner:
+        runner.get_loop().set_exception_handler(_report_failure)
 
         def run(work: Coroutine[Any, Any, T]) -> T:
             try:
@@ -125,6 +126,12 @@ def _loop() -> Iterator[Runs]:
                 runner.run(asyncio.sleep(0))
 
         yield run
+
+
+def _report_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Let nobody wonder about a task in which the process was told to end: it does."""
+    if not isinstance(context.get("exception"), SystemExit):
+        loop.default_exception_handler(context)
 
 
 async def _watchful(work: Coroutine[Any, Any, T]) -> T:

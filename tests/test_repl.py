@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -418,6 +419,25 @@ def test_ctrl_c_that_comes_right_before_a_wait_ends_it(tmp_path: Path) -> None:
         with _loop() as run, pytest.raises(KeyboardInterrupt), ctrl_c_that_wakes_nobody():
             run(asyncio.wait_for(asyncio.Event().wait(), PATIENCE_S))
         assert time.monotonic() - began < PATIENCE_S
+
+
+@pytest.mark.parametrize(("error", "told"), [(SystemExit, 0), (ValueError, 1)])
+def test_a_task_in_which_it_was_told_to_end_is_no_news(
+    caplog: pytest.LogCaptureFixture, error: type[BaseException], told: int
+) -> None:
+    async def fails() -> None:
+        raise error
+
+    async def prompt() -> None:
+        await asyncio.wait([asyncio.create_task(fails())])
+
+    with _loop() as run, suppress(error):
+        run(prompt())
+    gc.collect()
+
+    assert [record.message.partition("\n")[0] for record in caplog.records] == [
+        "Task exception was never retrieved"
+    ] * told
 
 
 def completed(line: str, **names: object) -> list[str]:
