@@ -291,14 +291,7 @@ def test_a_running_engine_is_followed_to_the_end_for_programs(tmp_path: Path) ->
 
 def test_ctrl_c_ends_it_quietly_and_every_line_was_out_at_once(tmp_path: Path) -> None:
     quote_id = new_quote_in(tmp_path)
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), "list", "--follow"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as following:
+    with listing(tmp_path) as following:
         assert following.stdout is not None
         assert quote_id in following.stdout.readline()
         other = new_quote_in(tmp_path)
@@ -312,14 +305,7 @@ def test_ctrl_c_ends_it_quietly_and_every_line_was_out_at_once(tmp_path: Path) -
 
 def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path) -> None:
     new_quote_in(tmp_path)
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "main.py"), "list", "--follow"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as following:
+    with listing(tmp_path) as following:
         assert following.stdout is not None
         assert following.stderr is not None
         following.stdout.readline()
@@ -329,6 +315,18 @@ def test_a_reader_that_has_seen_enough_ends_it(tmp_path: Path) -> None:
 
         assert until(lambda: following.poll() is not None)
         assert (following.returncode, following.stderr.read()) == (0, "")
+
+
+def listing(folder: Path) -> subprocess.Popen[str]:
+    """`list --follow` in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "main.py"), "list", "--follow"],
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def new_quote_in(folder: Path) -> str:
