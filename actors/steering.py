@@ -29,7 +29,7 @@ from actors.mechanism.rulebook import (
     mandates_in_force,
 )
 from actors.mechanism.ruling import Ruling
-from actors.reporter import Reporter
+from actors.negotiation_log import NegotiationLog
 from actors.runtime import LoopActor, say
 from actors.saves import (
     Save,
@@ -66,7 +66,7 @@ class Steered(LoopActor):
         self._conversation: Conversation
         self._colleagues = colleagues
         self._drafting = Drafting(negotiation, colleagues, self.actor_ref, self.loop)
-        self._report = Reporter(negotiation, self.loop.events)
+        self._log = NegotiationLog(negotiation, self.loop.events)
         self._in_flight: Save | None = None
         """What was sent to Persistence and is not answered: until then nothing is decided."""
         self._judged: Request | None = None
@@ -139,7 +139,7 @@ class Steered(LoopActor):
         docket = self._docket.received(intervention)
         if docket is not self._docket:  # else it was taken up when the negotiation was loaded
             self._docket = docket
-            self._report.intervention(intervention, self._doing)
+            self._log.intervention(intervention, self._doing)
             if not self._busy:
                 self._take()
         self._tell_if_still()
@@ -170,7 +170,7 @@ class Steered(LoopActor):
         for message, intervention in guidance:
             self._conversation = self._conversation.guided(message, intervention)
             self._docket = replace(self._docket, owed=(*self._docket.owed, intervention))
-            self._report.saved(message, self._conversation)
+            self._log.saved(message, self._conversation)
         self._proceed()
 
     def _act(self, intervention: Intervention) -> None:
@@ -220,8 +220,8 @@ class Steered(LoopActor):
         )
 
     def _go_on_again(self, settled: Iterable[Intervention]) -> None:
-        self._report.continued()
-        self._report.settled(settled)
+        self._log.continued()
+        self._log.settled(settled)
         self._proceed()
 
     def _refuse_continues(self) -> None:

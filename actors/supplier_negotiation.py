@@ -117,7 +117,7 @@ class SupplierNegotiation(Steered):
                 self._drafted(mail)
             case RefusalsSaved(settled=settled):
                 self._refusals -= 1
-                self._report.settled(settled)
+                self._log.settled(settled)
                 self._tell_if_still()
             case _:
                 self._in_flight = None
@@ -126,7 +126,7 @@ class SupplierNegotiation(Steered):
     def _drafted(self, mail: DraftMail) -> None:
         match mail:
             case _ if not self._drafting.is_open(mail.draft_id):
-                self._report.stale(mail.draft_id)
+                self._log.stale(mail.draft_id)
             case MoveDrafted():
                 self._play(mail)
             case DraftFailed(error=error, retryable=retryable):
@@ -181,7 +181,7 @@ class SupplierNegotiation(Steered):
         if ending is not None:
             self._save(self._ending(ending))
         elif self._waits_to_be_continued:
-            self._report.waits()
+            self._log.waits()
             self._rest()
         else:
             self._drafting.ask(conversation)
@@ -196,7 +196,7 @@ class SupplierNegotiation(Steered):
             self._send_back(request, ruling.refusal, None if parks else drafted.fallback)
             return
         if ruling.demoted is not None:
-            self._report.demoted(request.side, ruling.demoted)
+            self._log.demoted(request.side, ruling.demoted)
         self._save(self._message(ruling))
         self._judged = request
 
@@ -207,7 +207,7 @@ class SupplierNegotiation(Steered):
             next_one = replace(request, refused=refusal)
         elif fallback is not None:
             next_one = Request(request.side, fallback, is_fallback=True)
-        self._report.refused(request.side, refusal, fallback if request.refused else None)
+        self._log.refused(request.side, refusal, fallback if request.refused else None)
         if next_one is None:
             # the reason may hold a private figure, so only the rule's name is kept
             self._give_up(f"the {request.side}'s draft was refused twice: {refusal.rule}")
@@ -219,7 +219,7 @@ class SupplierNegotiation(Steered):
         assert side is not None  # noqa: S101 - stale mail was dropped before
         error = without_secrets(error, self._conversation, side)
         pause_s = self._drafting.retry_in_s(retryable=retryable)
-        self._report.failed(side, error, pause_s)
+        self._log.failed(side, error, pause_s)
         if pause_s is None:
             self._give_up(f"the {side}'s negotiator made no move: {error}")
         else:
@@ -240,11 +240,11 @@ class SupplierNegotiation(Steered):
         if message.sender is Sender.BRAND:
             self._docket = replace(self._docket, owed=())
             self._continued = False
-        self._report.saved(message, self._conversation)
+        self._log.saved(message, self._conversation)
         if saved.ending is not None:
             self._end(saved.ending, saved.settled, quote_completed=saved.quote_completed)
         else:
-            self._report.settled(saved.settled)
+            self._log.settled(saved.settled)
             self._proceed()
 
     def _ending(self, ending: Ending) -> SaveEnding:
@@ -255,8 +255,8 @@ class SupplierNegotiation(Steered):
     def _end(
         self, ending: Ending, settled: Iterable[Intervention], *, quote_completed: bool
     ) -> None:
-        self._report.settled(settled)
-        self._report.ended(ending, self._conversation.rounds)
+        self._log.settled(settled)
+        self._log.ended(ending, self._conversation.rounds)
         self._tell_ended(quote_completed=quote_completed)
 
     def _tell_ended(self, *, quote_completed: bool) -> None:
@@ -276,7 +276,7 @@ class SupplierNegotiation(Steered):
         self._save(SaveParking(negotiation_id=negotiation_id, error=error, reply_to=self.actor_ref))
 
     def _parked(self, error: str) -> None:
-        self._report.parked(error)
+        self._log.parked(error)
         if self._cancelled:
             self._proceed()
         elif not self._take():
@@ -290,7 +290,7 @@ class SupplierNegotiation(Steered):
             elif not self._take():
                 self._send_back(self._judged, Refusal(error.rule, error.reason), None)
             return
-        self._report.save_refused(error)
+        self._log.save_refused(error)
         self._reloads += 1
         if self._reloads > RELOADS:
             self._park(f"the ledger refuses what it says: {error}")
@@ -321,11 +321,11 @@ class SupplierNegotiation(Steered):
             self._refuse_all(loaded.interventions)
             self._docket = Docket()
             if was_taken_up:  # so whoever reads the log waits for its end
-                self._report.ended(_ending_of(negotiation), self._conversation.rounds)
+                self._log.ended(_ending_of(negotiation), self._conversation.rounds)
             self._tell_ended(quote_completed=False)
             return
         if not was_taken_up:
-            self._report.taken_up(negotiation.message_count)
+            self._log.taken_up(negotiation.message_count)
         if is_parked(negotiation):
             self._parked(negotiation.last_error or "")
         else:

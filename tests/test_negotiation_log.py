@@ -1,4 +1,4 @@
-"""Reporter: each event names its negotiation, and none holds what was said or a limit."""
+"""NegotiationLog: each event names its negotiation, and none holds what was said or a limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from factories import (
 
 from actors.event_stream import EventStream
 from actors.mechanism.ruling import Refusal, Rule
-from actors.reporter import Reporter
+from actors.negotiation_log import NegotiationLog
 from storage.records import Ending, Move, NegotiationStatus, Reason, Sender
 from storage.terms.kind import Side
 
@@ -27,8 +27,8 @@ IDS = {
 
 
 @pytest.fixture
-def report(events: EventStream, heard: Heard) -> Reporter:
-    return Reporter(TALK.negotiation, events)
+def log(events: EventStream, heard: Heard) -> NegotiationLog:
+    return NegotiationLog(TALK.negotiation, events)
 
 
 def told(heard: Heard) -> list[tuple[str, dict[str, object]]]:
@@ -40,11 +40,11 @@ def told(heard: Heard) -> list[tuple[str, dict[str, object]]]:
 
 
 def test_a_saved_message_is_told_with_its_total_and_without_its_words(
-    report: Reporter, heard: Heard
+    log: NegotiationLog, heard: Heard
 ) -> None:
     entry = make_entry(TALK, Sender.BRAND, Move.OFFER, terms=make_terms("6.00"), content="Zanzibar")
-    report.saved(as_saved(entry), TALK.said(as_saved(entry)))
-    report.saved(as_saved(make_entry(TALK, Sender.USER, None, content="Zanzibar")), TALK)
+    log.saved(as_saved(entry), TALK.said(as_saved(entry)))
+    log.saved(as_saved(make_entry(TALK, Sender.USER, None, content="Zanzibar")), TALK)
 
     (_, offer), (_, guidance) = told(heard)
     assert (offer["seq"], offer["total"], offer["currency"]) == (1, "600.00", "USD")
@@ -53,9 +53,9 @@ def test_a_saved_message_is_told_with_its_total_and_without_its_words(
     assert "Zanzibar" not in str(told(heard))
 
 
-def test_of_a_refusal_only_the_rule_is_told(report: Reporter, heard: Heard) -> None:
-    report.refused(Side.BRAND, Refusal(Rule.PRIVATE_FIGURE, "the words tell 7.20"), "tactics")
-    report.demoted(Side.SUPPLIER, Rule.CONDITION)
+def test_of_a_refusal_only_the_rule_is_told(log: NegotiationLog, heard: Heard) -> None:
+    log.refused(Side.BRAND, Refusal(Rule.PRIVATE_FIGURE, "the words tell 7.20"), "tactics")
+    log.demoted(Side.SUPPLIER, Rule.CONDITION)
 
     assert told(heard) == [
         ("draft.refused", {"side": "brand", "rule": "private_figure", "fallback": "tactics"}),
@@ -63,11 +63,11 @@ def test_of_a_refusal_only_the_rule_is_told(report: Reporter, heard: Heard) -> N
     ]
 
 
-def test_what_went_wrong_is_told_with_its_reason(report: Reporter, heard: Heard) -> None:
-    report.failed(Side.BRAND, "no line", 0.2)
-    report.stale("n-1/3")
-    report.save_refused(ValueError("does not fit"))
-    report.parked("tired")
+def test_what_went_wrong_is_told_with_its_reason(log: NegotiationLog, heard: Heard) -> None:
+    log.failed(Side.BRAND, "no line", 0.2)
+    log.stale("n-1/3")
+    log.save_refused(ValueError("does not fit"))
+    log.parked("tired")
 
     assert told(heard) == [
         ("draft.failed", {"side": "brand", "error": "no line", "retry_in_s": 0.2}),
@@ -77,11 +77,11 @@ def test_what_went_wrong_is_told_with_its_reason(report: Reporter, heard: Heard)
     ]
 
 
-def test_waiting_going_on_and_ending_are_told(report: Reporter, heard: Heard) -> None:
-    report.waits()
-    report.continued()
+def test_waiting_going_on_and_ending_are_told(log: NegotiationLog, heard: Heard) -> None:
+    log.waits()
+    log.continued()
     ending = Ending(status=NegotiationStatus.IMPASSE, reason=Reason.USER_ENDED, agreed_terms=None)
-    report.ended(ending, 4)
+    log.ended(ending, 4)
 
     assert told(heard) == [
         ("negotiation.waiting", {}),
@@ -91,12 +91,12 @@ def test_waiting_going_on_and_ending_are_told(report: Reporter, heard: Heard) ->
 
 
 def test_an_intervention_is_told_without_its_text_and_its_limits(
-    report: Reporter, heard: Heard
+    log: NegotiationLog, heard: Heard
 ) -> None:
     one = make_intervention(text="Zanzibar", limits={"unit_price": "6.43"}, action="walk_away")
-    report.intervention(one, "drafting brand")
+    log.intervention(one, "drafting brand")
     settled = one.model_copy(update={"status": "applied", "applied_seq": 7, "reason": "Zanzibar"})
-    report.settled([settled, one])
+    log.settled([settled, one])
 
     heard_of, applied, received = told(heard)
     assert heard_of == (

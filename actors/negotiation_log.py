@@ -1,4 +1,4 @@
-"""Reporter: tells the log what happens in one negotiation."""
+"""NegotiationLog: tells the log what happens in one negotiation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from storage.records import Ending, Message, Negotiation
 from storage.terms.kind import Side
 
 
-class Reporter:
+class NegotiationLog:
     """Each method is one event; its ids are the negotiation's."""
 
     def __init__(self, negotiation: Negotiation, events: EventStream) -> None:
