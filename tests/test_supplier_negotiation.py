@@ -337,8 +337,9 @@ def test_a_save_refused_by_the_ledger_is_answered_by_loading_again(scene: Scene)
 
 @pytest.mark.parametrize("status", ["completed", "impasse"])
 def test_the_log_tells_of_an_ending_that_was_saved_while_it_failed(
-    scene: Scene, heard: Heard, status: str
+    heard: Heard, scene: Scene, status: str
 ) -> None:
+    # `heard` stands first: it must listen before the actor of `scene` begins
     scene.brand.next(DraftMove)
     scene.actor.tell(Restart())
     scene.persistence.until(LoadNegotiation)
