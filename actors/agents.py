@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Awaitable, Coroutine
 from typing import Any, assert_never
 
+from actors.bug import bug
 from actors.call_desk import CallDesk
 from actors.errors import ConfigError, ModelFailed, NegotiatorError
 from actors.inert import inert
@@ -30,7 +31,7 @@ from actors.negotiators.negotiator import Speaker
 from actors.runtime import LoopActor, Restart, in_thread, say, watched
 from actors.saves import CallEndSaved, CallNotStarted, CallStartSaved
 from actors.time_limits import TimeLimits
-from storage.errors import BudgetReached
+from storage.errors import BudgetReached, StorageError
 from storage.records import Origin
 from storage.terms.kind import Side
 
@@ -40,6 +41,8 @@ QUEUE_NEWS_S = 10.0
 """Seconds between two words about a draft that still queues."""
 LONGEST_ERROR = 300
 """Characters of a negotiator's error that are kept."""
+OUR_WORDS = (ModelFailed, ConfigError, StorageError)
+"""Errors that say nothing private, as only we raise them; all others may hold a whole brief."""
 
 
 class Agent(LoopActor):
@@ -197,6 +200,7 @@ def _failure(request: DraftMove, error: BaseException) -> DraftFailed:
         said = "(it can't say why)"
     name = "" if isinstance(error, ModelFailed) else f"{type(error).__name__}: "
     text = inert(f"{name}{said}"[:LONGEST_ERROR])
+    told = text if isinstance(error, OUR_WORDS) else inert(bug(error))
     if isinstance(error, TimeoutError) and not said:
-        text = f"no move within {request.timeout_s:g} s"
-    return DraftFailed(draft_id=request.draft_id, error=text, retryable=retryable)
+        text = told = f"no move within {request.timeout_s:g} s"
+    return DraftFailed(draft_id=request.draft_id, error=text, told=told, retryable=retryable)

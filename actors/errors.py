@@ -76,7 +76,7 @@ class SystemStopped(ParleyError):
 
 
 class NegotiatorError(ParleyError):
-    """A negotiator could not make a move."""
+    """A negotiator could not make a move; its words go to `last_error`, and to no log."""
 
     retryable = True
     """Whether asking again may help."""

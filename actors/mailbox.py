@@ -97,6 +97,9 @@ class DraftFailed:
 
     draft_id: DraftId
     error: str
+    """In its own words, for whoever may read the database."""
+    told: str
+    """What the log may say of it."""
     retryable: bool
 
 

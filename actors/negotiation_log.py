@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from actors.bug import cause
 from actors.event_stream import EventStream
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.ruling import Refusal, Rule
@@ -74,8 +75,8 @@ class NegotiationLog:
         self._emit(StaleDraftDropped, draft_id=draft_id)
 
     def save_refused(self, error: Exception) -> None:
-        """A save broke a rule of the ledger."""
-        self._emit(SaveRefused, error=str(error))
+        """A save broke a rule of the ledger; what a foreign error says may be private."""
+        self._emit(SaveRefused, error=cause(error))
 
     def parked(self, error: str) -> None:
         """Nothing moves it by itself any more."""

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import assert_never
 
+from actors.bug import cause
 from actors.drafting import Colleagues, Request
 from actors.mailbox import (
     BudgetSpent,
@@ -29,7 +30,6 @@ from actors.mailbox import (
     RetryDraft,
 )
 from actors.mechanism.conversation import Conversation
-from actors.mechanism.disclosure import without_secrets
 from actors.mechanism.docket import Docket
 from actors.mechanism.rulebook import (
     BUDGET_SPENT,
@@ -61,6 +61,8 @@ from storage.store import Loaded
 
 RELOADS = 3
 """How often in a row a refused save is answered by loading again before it is parked."""
+PARKED_BEFORE = "it was parked before: its last_error says why"
+"""All that the log tells where only the words are left, which may be a negotiator's."""
 
 
 class SupplierNegotiation(Steered):
@@ -75,6 +77,8 @@ class SupplierNegotiation(Steered):
         super().__init__(loaded.negotiation, colleagues, taken_up=taken_up)
         self._loaded: Loaded | None = loaded
         self._reloads = 0
+        self._parking = PARKED_BEFORE
+        """What the log may say of why it is being parked."""
 
     def on_start(self) -> None:
         """Go on from what is on disk."""
@@ -129,8 +133,8 @@ class SupplierNegotiation(Steered):
                 self._log.stale(mail.draft_id)
             case MoveDrafted():
                 self._play(mail)
-            case DraftFailed(error=error, retryable=retryable):
-                self._failed(error, retryable=retryable)
+            case DraftFailed():
+                self._failed(mail.error, mail.told, retryable=mail.retryable)
             case DraftQueued():
                 self._drafting.heard()
             case BudgetSpent():
@@ -138,8 +142,8 @@ class SupplierNegotiation(Steered):
                 if not self._take():
                     self._save(self._ending(BUDGET_SPENT))
             case DraftOverdue():
-                patience_s = self._drafting.patience_s
-                self._failed(f"nothing heard for {patience_s:g} s", retryable=True)
+                overdue = f"nothing heard for {self._drafting.patience_s:g} s"
+                self._failed(overdue, overdue, retryable=True)
             case RetryDraft():
                 self._drafting.again(self._conversation)
             case _:
@@ -155,8 +159,8 @@ class SupplierNegotiation(Steered):
                 self._go_on_again(settled)
             case EndingSaved(ending=ending, quote_completed=completed, settled=settled):
                 self._end(ending, settled, quote_completed=completed)
-            case ParkingSaved(error=error):
-                self._parked(error)
+            case ParkingSaved():
+                self._parked(self._parking)
             case SaveFailed(error=error):
                 self._refused_by_ledger(error)
             case _:
@@ -210,26 +214,27 @@ class SupplierNegotiation(Steered):
         self._log.refused(request.side, refusal, fallback if request.refused else None)
         if next_one is None:
             # the reason may hold a private figure, so only the rule's name is kept
-            self._give_up(f"the {request.side}'s draft was refused twice: {refusal.rule}")
+            refused = f"the {request.side}'s draft was refused twice: {refusal.rule}"
+            self._give_up(refused, refused)
         else:
             self._drafting.ask(self._conversation, next_one)
 
-    def _failed(self, error: str, *, retryable: bool) -> None:
+    def _failed(self, error: str, told: str, *, retryable: bool) -> None:
         side = self._drafting.side
         assert side is not None  # noqa: S101 - stale mail was dropped before
-        error = without_secrets(error, self._conversation, side)
         pause_s = self._drafting.retry_in_s(retryable=retryable)
-        self._log.failed(side, error, pause_s)
+        self._log.failed(side, told, pause_s)
         if pause_s is None:
-            self._give_up(f"the {side}'s negotiator made no move: {error}")
+            none = f"the {side}'s negotiator made no move"
+            self._give_up(f"{none}: {error}", f"{none}: {told}")
         else:
             self._drafting.retry(pause_s)
 
-    def _give_up(self, error: str) -> None:
+    def _give_up(self, error: str, told: str) -> None:
         """Park it, unless a person has said something meanwhile: then the brand speaks."""
         self._drafting.drop()
         if not self._take():
-            self._park(error)
+            self._park(error, told)
 
     # Saving, and only then speaking
 
@@ -271,12 +276,12 @@ class SupplierNegotiation(Steered):
         self._say(self._colleagues.coordinator, mail)
         self.stop()
 
-    def _park(self, error: str) -> None:
-        negotiation_id = self._negotiation.id
+    def _park(self, error: str, told: str) -> None:
+        negotiation_id, self._parking = self._negotiation.id, told
         self._save(SaveParking(negotiation_id=negotiation_id, error=error, reply_to=self.actor_ref))
 
-    def _parked(self, error: str) -> None:
-        self._log.parked(error)
+    def _parked(self, told: str) -> None:
+        self._log.parked(told)
         if self._cancelled:
             self._proceed()
         elif not self._take():
@@ -293,7 +298,8 @@ class SupplierNegotiation(Steered):
         self._log.save_refused(error)
         self._reloads += 1
         if self._reloads > RELOADS:
-            self._park(f"the ledger refuses what it says: {error}")
+            refuses = "the ledger refuses what it says"
+            self._park(f"{refuses}: {error}", f"{refuses}: {cause(error)}")
         else:
             self._reload()
 
@@ -327,7 +333,7 @@ class SupplierNegotiation(Steered):
         if not was_taken_up:
             self._log.taken_up(negotiation.message_count)
         if is_parked(negotiation):
-            self._parked(negotiation.last_error or "")
+            self._parked(PARKED_BEFORE)
         else:
             self._proceed()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -139,18 +140,24 @@ def test_drafts_do_not_wait_for_each_other(loop: LoopThread, start: Start) -> No
 
 
 @pytest.mark.parametrize(
-    ("error", "text", "retryable"),
+    ("error", "text", "told", "retryable"),
     [
-        (ValueError("odd"), "ValueError: odd", True),
-        (NegotiatorError("busy"), "NegotiatorError: busy", True),
-        (SystemExit(3), "SystemExit: 3", True),
-        (asyncio.CancelledError(), "CancelledError: ", True),
-        (TimeoutError(), "no move within 30 s", True),
-        (ValueError("\ud800 \0 \x1b[31m"), "ValueError: \\ud800 \\x00 \\x1b[31m", True),
+        (ValueError("odd"), "ValueError: odd", "ValueError at HERE", True),
+        (NegotiatorError("busy"), "NegotiatorError: busy", "NegotiatorError at HERE", True),
+        (SystemExit(3), "SystemExit: 3", "SystemExit at HERE", True),
+        (asyncio.CancelledError(), "CancelledError: ", "CancelledError at HERE", True),
+        (TimeoutError(), "no move within 30 s", "no move within 30 s", True),
+        (TimeoutError("odd"), "TimeoutError: odd", "TimeoutError at HERE", True),
+        (
+            ValueError("\ud800 \0 \x1b[31m"),
+            "ValueError: \\ud800 \\x00 \\x1b[31m",
+            "ValueError at HERE",
+            True,
+        ),
     ],
 )
-def test_whatever_a_negotiator_raises_is_mail(
-    loop: LoopThread, start: Start, error: BaseException, text: str, retryable: bool
+def test_whatever_a_negotiator_raises_is_mail_and_its_words_are_not_for_the_log(
+    loop: LoopThread, start: Start, error: BaseException, text: str, told: str, retryable: bool
 ) -> None:
     async def play(_: Any) -> None:
         raise error
@@ -160,7 +167,8 @@ def test_whatever_a_negotiator_raises_is_mail(
     agent.tell(ask(negotiation))
 
     failed = negotiation.next(DraftFailed)
-    assert (failed.error, failed.retryable) == (text, retryable)
+    here = re.sub(r"test_agents\.py:\d+$", "HERE", failed.told)
+    assert (failed.error, here, failed.retryable) == (text, told, retryable)
     assert agent.is_alive()
 
 
@@ -457,6 +465,7 @@ def test_a_model_that_could_not_be_asked_is_a_failure(
 
     failed = desk.negotiation.next(DraftFailed)
     assert (failed.error, failed.retryable) == (text, retryable)
+    assert failed.told == text
 
 
 def test_it_keeps_its_time_by_itself_since_queueing_does_not_count(loop: LoopThread) -> None:

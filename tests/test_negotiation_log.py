@@ -15,6 +15,7 @@ from factories import (
 from actors.event_stream import EventStream
 from actors.mechanism.ruling import Refusal, Rule
 from actors.negotiation_log import NegotiationLog
+from storage.errors import UnknownRecord
 from storage.records import Ending, Move, NegotiationStatus, Reason, Sender
 from storage.terms.kind import Side
 
@@ -66,13 +67,15 @@ def test_of_a_refusal_only_the_rule_is_told(log: NegotiationLog, heard: Heard) -
 def test_what_went_wrong_is_told_with_its_reason(log: NegotiationLog, heard: Heard) -> None:
     log.failed(Side.BRAND, "no line", 0.2)
     log.stale("n-1/3")
-    log.save_refused(ValueError("does not fit"))
+    log.save_refused(UnknownRecord("quote", "q-1"))
+    log.save_refused(ValueError("beyond 7.20"))
     log.parked("tired")
 
     assert told(heard) == [
         ("draft.failed", {"side": "brand", "error": "no line", "retry_in_s": 0.2}),
         ("draft.stale", {"draft_id": "n-1/3"}),
-        ("save.refused", {"error": "does not fit"}),
+        ("save.refused", {"error": str(UnknownRecord("quote", "q-1"))}),
+        ("save.refused", {"error": "ValueError"}),
         ("negotiation.parked", {"error": "tired"}),
     ]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from competent import ModelRequest, competent
-from factories import make_conversation, make_supplier, quote_fields, said
+from factories import make_supplier, quote_fields
 from model_server import ModelServer
 from modelled import KEY, model_config
 from probe import PATIENCE_S
@@ -20,17 +21,19 @@ from test_library_records import Failing
 from actors.log.catalogue import EVENTS
 from actors.log.library_records import LIBRARIES
 from actors.log.settings import LogSettings
-from actors.mechanism.disclosure import without_secrets
 from actors.system import NegotiationSystem
-from storage.records import Move, NegotiationStatus, Sender
-from storage.terms.kind import Side
+from storage.records import NegotiationStatus
+from storage.store import Store
 
 BRAND = {"target": "5.13", "limit": "8.47"}
 LIST, FLOOR = "9.31", "6.61"
 CHANGED = "8.29"
 GUIDANCE = "Zanzibar matters: mention the harbour there in each message."
 NOTES = "Quokka-proof lids."
-MARKS = [*BRAND.values(), LIST, FLOOR, CHANGED, GUIDANCE, NOTES, "Zanzibar", KEY, "<brief>"]
+LEAD_TIME = "in 47 days at most"
+PRIORITIES = "for cost above all"
+WORDS = [GUIDANCE, NOTES, "Zanzibar", KEY, "<brief>", LEAD_TIME, PRIORITIES]
+MARKS = [*BRAND.values(), LIST, FLOOR, CHANGED, *WORDS]
 """What must stand in no line."""
 NO_TIME = {"ts": None}
 
@@ -44,7 +47,7 @@ class Careless:
         if view.supplier.id == "supplier-1":
             raise KeyError(BRAND["target"])
         heard = " ".join(message.content for message in view.messages)
-        raise RuntimeError(f"{BRAND['limit']} is too much; {heard}"[:250])
+        raise RuntimeError(f"{BRAND['limit']} {LEAD_TIME} {PRIORITIES}; {heard}"[:250])
 
 
 class Told:
@@ -142,31 +145,18 @@ def test_nothing_private_is_in_any_line(tmp_path: Path, brand: Any, answer: Any)
     assert names <= {event.name for event in EVENTS}
 
 
-def test_what_fails_with_something_private_is_told_by_its_kind_alone(tmp_path: Path) -> None:
+def test_what_a_negotiator_fails_with_stands_in_the_database_alone(tmp_path: Path) -> None:
     raw = played(tmp_path, Careless())
 
-    errors = {line["error"] for line in map(json.loads, raw.splitlines()) if "error" in line}
-    assert "KeyError: (what it says is private)" in errors
-
-
-@pytest.mark.parametrize(
-    ("error", "kept"),
-    [
-        ("ValueError: no such file", True),
-        ("ValueError: 7.77 is odd", True),
-        ("no move within 8 s", True),
-        ("ValueError: 8.00 is too much", False),
-        ("ValueError: they said: Mention Zanzibar, please", False),
-        ("ValueError: …tion Zanzibar, please. And then", False),
-    ],
-)
-def test_an_error_is_kept_unless_it_tells_what_is_private(error: str, kept: bool) -> None:
-    talk = said(make_conversation(), Sender.USER, None, content="Mention Zanzibar, please. Thanks.")
-    talk = said(talk, Sender.BRAND, Move.TALK, content="Hello.")
-
-    assert without_secrets(error, talk, Side.BRAND) == (
-        error if kept else "ValueError: (what it says is private)"
-    )
+    store = Store(tmp_path / "x.db", read_only=True)
+    (created,) = store.quotes()
+    reasons = [one.last_error or "" for one in store.negotiations(created.id)]
+    told = {line["error"] for line in map(json.loads, raw.splitlines()) if "error" in line}
+    assert any(f"KeyError: '{BRAND['target']}'" in reason for reason in reasons)
+    assert any(LEAD_TIME in reason and PRIORITIES in reason for reason in reasons)
+    assert {re.sub(r"\d+$", "…", error) for error in told} >= {
+        f"{kind} at test_private_log.py:…" for kind in ("KeyError", "RuntimeError")
+    }
 
 
 def test_the_marks_would_be_found() -> None:

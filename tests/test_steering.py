@@ -283,7 +283,7 @@ def test_if_the_suppliers_draft_fails_for_good_the_brand_speaks(scene: Scene) ->
     scene.says(scene.brand, OFFER)
     request = scene.supplier.next(DraftMove)
     scene.intervenes()
-    failed = DraftFailed(draft_id=request.draft_id, error="gone", retryable=False)
+    failed = DraftFailed(draft_id=request.draft_id, error="gone", told="gone", retryable=False)
     scene.actor.tell(failed)
 
     assert scene.guides().first_seq == 2

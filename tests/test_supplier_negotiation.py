@@ -56,7 +56,7 @@ from actors.saves import (
     SaveParking,
     SaveRefusals,
 )
-from actors.supplier_negotiation import RELOADS, SupplierNegotiation
+from actors.supplier_negotiation import PARKED_BEFORE, RELOADS, SupplierNegotiation
 from storage.errors import SequenceConflict, UnknownRecord
 from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.rules import Budget
@@ -71,6 +71,16 @@ def stage(loop: LoopThread) -> Stage:
 @pytest.fixture
 def scene(stage: Stage) -> Scene:
     return stage()
+
+
+def failure(request: DraftMove, *, retryable: bool) -> DraftFailed:
+    """A negotiator failed with something private."""
+    return DraftFailed(
+        draft_id=request.draft_id,
+        error="KeyError: 'at most 47 days'",
+        told="KeyError at own.py:7",
+        retryable=retryable,
+    )
 
 
 def test_it_opens_by_asking_the_brands_agent(scene: Scene) -> None:
@@ -243,12 +253,11 @@ def test_a_failed_draft_is_asked_for_again_and_then_parked(stage: Stage, heard: 
     for _ in range(3):
         request = scene.brand.until(DraftMove)
         seen.add(request.draft_id)
-        failed = DraftFailed(draft_id=request.draft_id, error="no line", retryable=True)
-        scene.actor.tell(failed)
+        scene.actor.tell(failure(request, retryable=True))
 
     parking = scene.persistence.next(SaveParking)
 
-    assert parking.error == "the brand's negotiator made no move: no line"
+    assert parking.error.startswith("the brand's negotiator made no move: ")
     assert len(seen) == 3
     pauses = [event.facts().get("retry_in_s") for event in heard.of("draft.failed")]
     assert pauses == [0, 0, None]
@@ -258,17 +267,44 @@ def test_the_pause_before_a_retry_doubles(stage: Stage, heard: Heard) -> None:
     scene = stage(draft_retries=3, retry_pause_s=0.001)
     for _ in range(3):
         request = scene.brand.until(DraftMove)
-        scene.actor.tell(DraftFailed(draft_id=request.draft_id, error="x", retryable=True))
+        scene.actor.tell(failure(request, retryable=True))
     scene.brand.until(DraftMove)
 
     pauses = [event.facts()["retry_in_s"] for event in heard.of("draft.failed")]
     assert pauses == [0.001, 0.002, 0.004]
 
 
+def test_the_log_tells_of_a_failure_what_it_may_and_the_database_all(
+    scene: Scene, heard: Heard
+) -> None:
+    scene.actor.tell(failure(scene.brand.next(DraftMove), retryable=False))
+    parking = scene.persistence.next(SaveParking)
+    negotiation_id = scene.loaded.negotiation.id
+    scene.actor.tell(ParkingSaved(negotiation_id=negotiation_id, error=parking.error))
+    scene.coordinator.next(NegotiationStill)
+
+    made_no_move = "the brand's negotiator made no move"
+    assert parking.error == f"{made_no_move}: KeyError: 'at most 47 days'"
+    told = [*heard.of("draft.failed"), *heard.of("negotiation.parked")]
+    assert [event.facts()["error"] for event in told] == [
+        *("KeyError at own.py:7", f"{made_no_move}: KeyError at own.py:7")
+    ]
+
+
+def test_of_one_that_was_parked_before_the_log_repeats_no_words(scene: Scene, heard: Heard) -> None:
+    scene.actor.tell(Restart())
+    scene.persistence.until(LoadNegotiation)
+    parked = scene.loaded.negotiation.model_copy(update={"last_error": "at most 47 days"})
+    scene.actor.tell(NegotiationLoaded(loaded=Loaded(scene.loaded.quote, parked, ())))
+    scene.coordinator.next(NegotiationStill)
+
+    assert [event.facts()["error"] for event in heard.of("negotiation.parked")] == [PARKED_BEFORE]
+
+
 def test_what_can_not_be_retried_is_parked_at_once(scene: Scene) -> None:
     request = scene.brand.next(DraftMove)
 
-    scene.actor.tell(DraftFailed(draft_id=request.draft_id, error="bad key", retryable=False))
+    scene.actor.tell(failure(request, retryable=False))
 
     scene.persistence.next(SaveParking)
 

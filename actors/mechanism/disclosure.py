@@ -10,11 +10,9 @@ from actors.mechanism.amounts import amounts
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.figures import Figure, figures, may_name, plain
 from actors.mechanism.ruling import Refused, Rule
-from storage.records import Quote, Request, Sender, Terms
+from storage.records import Quote, Request, Terms
 from storage.terms.kind import Side
 
-REPEATED = 20
-"""Characters in a row from which on a text is repeated, not met by chance."""
 NO_WORD = "_"
 """What no name begins with."""
 
@@ -36,29 +34,6 @@ def check_words(text: str, terms: Terms | None, conversation: Conversation, side
         told = figure.readings & secrets
         if told and not _is_public(figure, terms, conversation):
             raise Refused(Rule.PRIVATE_FIGURE, f"the words tell a private figure: {figure.text}")
-
-
-def without_secrets(error: str, conversation: Conversation, side: Side) -> str:
-    """What a negotiator failed with, as it may be kept: only its kind if the rest tells too much.
-
-    Too much is what words may not tell either, and what a person said.
-    """
-    kind, _, said = error.partition(": ")
-    try:
-        check_words(said, None, conversation, side)
-    except Refused:
-        return f"{kind}: (what it says is private)"
-    said_by_person = (m.content for m in conversation.heard_by_brand if m.sender is Sender.USER)
-    if any(_repeats(said, text) for text in said_by_person):
-        return f"{kind}: (what it says is private)"
-    return error
-
-
-def _repeats(said: str, text: str) -> bool:
-    """Whether it says a text, or a good part of one."""
-    if len(text) <= REPEATED:
-        return text in said
-    return any(said[at : at + REPEATED] in text for at in range(len(said) - REPEATED + 1))
 
 
 def _is_public(figure: Figure, terms: Terms | None, conversation: Conversation) -> bool:
