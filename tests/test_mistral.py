@@ -238,9 +238,13 @@ def unused_port() -> Iterator[int]:
         yield int(held.getsockname()[1])
 
 
-def completion(usage: Any = None, **changes: Any) -> dict[str, Any]:
+def ended(reason: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": ANSWER}
-    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    return {"index": 0, "message": message, "finish_reason": reason}
+
+
+def completion(usage: Any = None, **changes: Any) -> dict[str, Any]:
+    choice = ended("stop")
     counted = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12}
     given = {"id": "1", "object": "chat.completion", "created": 1, "model": "small"}
     return {**given, "choices": [choice], "usage": counted | (usage or {}), **changes}
@@ -254,8 +258,19 @@ def completion(usage: Any = None, **changes: Any) -> dict[str, Any]:
         ({"usage": {"prompt_tokens": 10**30}}, {"prompt_tokens": None}),
         ({"usage": {"completion_tokens": 2**62}}, {"completion_tokens": None}),
         ({"usage": {"completion_tokens": 10**9}}, {"completion_tokens": 10**9}),
-        ({"model": "m" * 10_000}, {"model": "m" * 200}),
-        ({"model": "m\0\x1b[31m"}, {"model": "m\\x00\\x1b[31m"}),
+        ({"model": "org/m-1.5:7b@v2+q4_K.gguf"}, {"model": "org/m-1.5:7b@v2+q4_K.gguf"}),
+        ({"model": "m" * 200}, {"model": "m" * 200}),
+        ({"model": "m" * 201}, {"model": "unknown"}),
+        ({"model": ""}, {"model": "unknown"}),
+        ({"model": "m\0\x1b[31m"}, {"model": "unknown"}),
+        ({"model": "m\n"}, {"model": "unknown"}),
+        ({"model": "\u043c"}, {"model": "unknown"}),
+        ({"model": f"Bearer {SECRET}"}, {"model": "unknown"}),
+        ({"model": SECRET}, {"model": "unknown"}),
+        ({"model": f"m-{SECRET}-1"}, {"model": "unknown"}),
+        ({"choices": [ended("a reason")]}, {"finish_reason": "unknown"}),
+        ({"choices": [ended(f"x{SECRET}")]}, {"finish_reason": "unknown"}),
+        ({"choices": [ended("eos")]}, {"finish_reason": "eos"}),
         ({"choices": [{"index": 0, "finish_reason": "stop"}]}, {"text": None}),
     ],
 )
@@ -273,6 +288,13 @@ def test_whatever_a_server_claims_can_be_kept(odd: dict[str, Any], changes: dict
 
     plain = Reply(ANSWER, "stop", "small", 5, 7)
     assert asyncio.run(run()) == replace(plain, **changes)
+
+
+def test_without_a_key_a_server_may_name_its_model_as_it_likes() -> None:
+    settings = ModelSettings.model_validate({"model": "x", "server_url": "http://127.0.0.1:1"})
+    keyless = MistralClient(settings, SecretStr(NO_KEY))
+
+    assert keyless._name("nonesuch-7b") == "nonesuch-7b"
 
 
 # --- every error there is --------------------------------------------------------------------

@@ -6,6 +6,7 @@ The SDK's own retries are off: they have no cap on attempts and obey any Retry-A
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -16,7 +17,6 @@ from mistralai.client import Mistral, errors, models
 from pydantic import SecretStr
 
 from actors.errors import ConfigError
-from actors.inert import inert
 from actors.negotiators.answers import Schema
 from actors.negotiators.model import CallFailed, Model, Reply
 from actors.negotiators.model_settings import ModelSettings
@@ -32,8 +32,10 @@ RETRYABLE = frozenset({408, 425})
 """Beside 429 and 5xx."""
 MOST_TOKENS = 1_000_000_000
 """More than any call takes; a database could not even add up what a server may claim."""
-LONGEST_NAME = 200
-"""Characters that are kept of the names a server gives."""
+NAME = re.compile(r"[\w.:/@+-]{1,200}", re.ASCII)
+"""What a server may call its model, or why an answer ended; names go to the log and to reports."""
+NO_NAME = "unknown"
+"""What stands for anything else."""
 REASONS = {
     401: f"the key is refused: check {KEY}",
     403: f"the key may not be used for this: check {KEY} and the model",
@@ -82,6 +84,7 @@ class MistralClient:
     def __init__(self, settings: ModelSettings, key: SecretStr) -> None:
         """Connect to nothing yet."""
         self._settings = settings
+        self._key = key
         self._http = httpx2.AsyncClient(
             # who follows a redirect would send key and prompt to whoever it names
             follow_redirects=False,
@@ -125,7 +128,7 @@ class MistralClient:
                 response_format=self._format(schema),
                 retries=None,
             )
-            return _reply(response)
+            return self._reply(response)
         except Exception as error:  # noqa: BLE001 - all that the SDK raises is translated here
             failed = translated(error)
         # outside of the handler: its context would hold the request, and with it the key
@@ -134,6 +137,25 @@ class MistralClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+
+    def _reply(self, response: models.ChatCompletionResponse) -> Reply:
+        usage = response.usage
+        first = response.choices[0] if response.choices else None
+        reason = None if first is None else first.finish_reason
+        return Reply(
+            text=None if first is None or first.message is None else _text(first.message.content),
+            finish_reason=None if reason is None else self._name(getattr(reason, "value", reason)),
+            model=self._name(response.model),
+            prompt_tokens=_count(usage.prompt_tokens),
+            completion_tokens=_count(usage.completion_tokens),
+        )
+
+    def _name(self, given: object) -> str:
+        """A name that a server gives; it may have sent back what it was sent, the key too."""
+        if not isinstance(given, str) or not NAME.fullmatch(given):
+            return NO_NAME
+        key = self._key.get_secret_value()
+        return NO_NAME if key in given and key != NO_KEY else given
 
     def _format(self, schema: Schema) -> models.ResponseFormat:
         built = self._formats.get(id(schema))
@@ -214,19 +236,6 @@ def _retry_after_s(header: str | None) -> float | None:
     return max(0.0, seconds) if seconds == seconds else None
 
 
-def _reply(response: models.ChatCompletionResponse) -> Reply:
-    usage = response.usage
-    first = response.choices[0] if response.choices else None
-    reason = None if first is None else first.finish_reason
-    return Reply(
-        text=None if first is None or first.message is None else _text(first.message.content),
-        finish_reason=None if reason is None else _name(getattr(reason, "value", reason)),
-        model=_name(response.model) if isinstance(response.model, str) else None,
-        prompt_tokens=_count(usage.prompt_tokens),
-        completion_tokens=_count(usage.completion_tokens),
-    )
-
-
 def _text(content: Any) -> str | None:
     """A message's text: it comes whole, in chunks, or not at all."""
     if isinstance(content, str):
@@ -234,10 +243,6 @@ def _text(content: Any) -> str | None:
     if isinstance(content, list):
         return "".join(c.text for c in content if isinstance(c, models.TextChunk))
     return None
-
-
-def _name(given: Any) -> str:
-    return inert(str(given)[:LONGEST_NAME])
 
 
 def _count(tokens: Any) -> int | None:
