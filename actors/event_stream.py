@@ -22,10 +22,10 @@ from actors.events import Event, SubscriberFailed
 from actors.log.log_events import LogFailed
 from actors.log.log_file import LogFile
 from actors.log.settings import LogSettings
+from storage.records import write_time
+from storage.store import utc_now
 
 Subscriber = Callable[[Event], None]
-HEAD = ("ts", "level", "event", "run_id")
-"""What each line begins with."""
 LOGGER = logging.getLogger("parley")
 """Where a log says that it fails, as it can't itself: Python prints that on standard error, unless
 the host program has set up its logging otherwise."""
@@ -100,7 +100,7 @@ class EventStream:
             self._tell(last)
 
     def _line(self, event: Event) -> bytes:
-        line: bytes = self._lines.log(event.level, event.name, event.facts())
+        line: bytes = self._lines.log(event)
         return line
 
     def _tell(self, event: Event) -> None:
@@ -118,12 +118,17 @@ class EventStream:
             self._subscribers = tuple(s for s in self._subscribers if s is not subscriber)
 
 
+def head(event: Event) -> dict[str, Any]:
+    """What an event begins with wherever it is told: `ts`, which is now, `level` and `event`."""
+    return {"ts": write_time(utc_now()), "level": event.level, "event": event.name}
+
+
 class _Lines(structlog.BoundLoggerBase):
     """A structlog logger of our own, so that the host program's configuration stays untouched."""
 
-    def log(self, level: str, name: str, facts: dict[str, Any]) -> Any:
+    def log(self, event: Event) -> Any:
         """Make a line."""
-        return self._proxy_to_logger("msg", event=name, level=level, facts=facts)
+        return self._proxy_to_logger("msg", told=event)
 
 
 class _Rendered:
@@ -136,16 +141,18 @@ class _Rendered:
 
 def _lines(run_id: str) -> _Lines:
     lines: _Lines = structlog.wrap_logger(
-        _Rendered(),
-        wrapper_class=_Lines,
-        processors=[structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"), _rendered],
+        _Rendered(), wrapper_class=_Lines, processors=[_headed, _rendered]
     ).bind(run_id=run_id)
     return lines
 
 
+def _headed(_logger: Any, _method: str, bound: Any) -> Any:
+    event: Event = bound.pop("told")
+    return head(event) | bound | event.facts()
+
+
 def _rendered(_logger: Any, _method: str, line: Any) -> Any:
-    head = {key: line[key] for key in HEAD}
-    return (_ascii_json(head | line["facts"]) + b"\n",), {}
+    return (_ascii_json(line) + b"\n",), {}
 
 
 def _ascii_json(line: dict[str, Any]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar, get_type_hints
@@ -14,12 +15,14 @@ import structlog
 from benchmarks import events as benchmark
 from conftest import Heard
 
+from actors import event_stream
 from actors.event_stream import EventStream
 from actors.events import Event, NegotiationEvent, QuoteCreated
 from actors.log.catalogue import EVENTS
 from actors.log.library_records import LEVELS
 from actors.log.log_events import LibraryLogged
 from actors.negotiation_events import NegotiationEndedEvent, NegotiationParkedEvent
+from actors.stdio.subscription import told
 from storage.records import NegotiationId, QuoteId, SupplierId
 
 NEW_TYPES = (QuoteId, NegotiationId, NegotiationId | None, SupplierId, ClassVar[str])
@@ -47,6 +50,20 @@ def test_an_event_is_a_json_line_with_time_level_and_name_first(tmp_path: Path) 
     assert (line["level"], line["event"], line["quote_id"]) == ("info", "quote.created", "q-1")
     assert str(line["ts"]).endswith("Z")
     stream.close()
+
+
+def test_a_time_has_six_decimals_even_at_a_full_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_stream, "utc_now", lambda: datetime(2026, 11, 26, 12, tzinfo=UTC))
+    stream = EventStream(tmp_path / "log.jsonl")
+    stream.emit(CREATED)
+    stream.close()
+
+    (line,) = lines(tmp_path / "log.jsonl")
+    notified = json.loads(told(CREATED))["params"]
+    assert line["ts"] == notified["ts"] == "2026-11-26T12:00:00.000000Z"
+    assert list(notified) == ["ts", "level", "event", "quote_id"]
 
 
 def test_hostile_text_forges_no_line_and_no_control_code(tmp_path: Path) -> None:

@@ -10,13 +10,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.text import Text
 
+from actors.event_stream import head
 from actors.events import Event
 from actors.log.log_events import LogFailed, RunFinished
 from actors.monitoring.board import Board
 from actors.monitoring.board_table import BoardTable
 from actors.system import NegotiationSystem
-from storage.records import write_time
-from storage.store import utc_now
 
 SHOWN = ("info", "warning", "error", "critical")
 SAID_ELSEWHERE = (LogFailed, RunFinished)
@@ -32,9 +31,8 @@ class Progress:
 
     def hear(self, event: Event) -> None:
         """Take note of an event, as it stands in a log."""
-        head = {"ts": write_time(utc_now()), "level": event.level, "event": event.name}
         with self._lock:
-            self._board.hear(head | event.facts())
+            self._board.hear(head(event) | event.facts())
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from actors.event_stream import head
 from actors.events import Event
 from actors.log.catalogue import EVENTS
 from actors.stdio.protocol import CallFailed, Code, notification
 from storage.mistakes import unknown_key
-from storage.records import write_time
-from storage.store import utc_now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +39,4 @@ class Subscription:
 
 def told(event: Event) -> bytes:
     """The notification of an event, with the names of the log."""
-    head: dict[str, Any] = {
-        "ts": write_time(utc_now()),
-        "level": event.level,
-        "event": event.name,
-    }
-    return notification("event", head | event.facts())
+    return notification("event", head(event) | event.facts())
