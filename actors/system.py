@@ -22,7 +22,7 @@ from actors.event_stream import EventStream, Subscriber
 from actors.events import SystemStarted, SystemStoppedEvent
 from actors.guardian import Guardian
 from actors.log.library_records import LibraryRecords
-from actors.log.log_file import why_no_log
+from actors.log.place import why_no_log
 from actors.log.pulse import Pulse, Watched
 from actors.log.totals import Totals
 from actors.negotiators.cast import Cast
@@ -130,7 +130,7 @@ class NegotiationSystem(Acting):
         cast = Cast(chosen, brand=brand, suppliers=suppliers, pace_s=pace_s, prompts_beside=file)
         # a log that can't be must show before a database is made
         log = None if log_file is None else Path(log_file)
-        if log and not why_not_writable(file) and (reason := why_no_log(log)):
+        if log and not why_not_writable(file) and (reason := why_no_log(log, file)):
             raise ConfigError([f"{log}: {reason}"])
         lock = EngineLock(file)
         events: EventStream | None = None

@@ -35,7 +35,14 @@ LINE_BYTES = len(
     b'{"ts":"2026-11-26T11:25:18.795583Z","level":"info","event":"quote.created",'
     b'"run_id":"r-59d4c9af","quote_id":"q-00000"}\n'
 )
-TEN_LINES = LogSettings(max_megabytes=10.5 * LINE_BYTES / 1e6, keep=1000)
+
+
+def rotating(max_megabytes: float, keep: int = 1000) -> LogSettings:
+    """Smaller files than anybody may set, so that many of them come of few lines."""
+    return LogSettings().model_copy(update={"max_megabytes": max_megabytes, "keep": keep})
+
+
+TEN_LINES = rotating(10.5 * LINE_BYTES / 1e6)
 WRITER = """
 import sys
 from pathlib import Path
@@ -43,7 +50,8 @@ from actors.event_stream import EventStream
 from actors.events import QuoteCreated
 from actors.log.settings import LogSettings
 path, first, count, max_megabytes = sys.argv[1:]
-stream = EventStream(Path(path), LogSettings(max_megabytes=float(max_megabytes), keep=1000))
+settings = LogSettings().model_copy(update={"max_megabytes": float(max_megabytes), "keep": 1000})
+stream = EventStream(Path(path), settings)
 for number in range(int(first), int(first) + int(count)):
     stream.emit(QuoteCreated(quote_id=f"q-{number:05}"))
 stream.close()
@@ -281,7 +289,7 @@ def test_a_host_that_changes_its_folder_moves_no_log(
 
 
 def test_all_runs_of_a_system_share_the_file_and_differ_by_their_id(path: Path) -> None:
-    config = load_config().model_copy(update={"log": LogSettings(max_megabytes=0.005, keep=1000)})
+    config = load_config().model_copy(update={"log": rotating(0.005)})
     for _ in range(2):
         with NegotiationSystem.start(config, database=path.with_name("x.db"), log_file=path) as one:
             quote = one.create_quote()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from actors.config import Config, load_config
+from actors.log.place import log_of_all_runs, log_of_run
 from storage.store import Store
 
 
@@ -39,22 +38,14 @@ def store_of(options: argparse.Namespace, *, to_write: bool = False) -> Store:
 def engine_of(options: argparse.Namespace, database: Path) -> dict[str, Any]:
     """What `NegotiationSystem.start` is told beside the config."""
     config, _ = config_of(options)
-    rotates = config.log.max_megabytes is not None
+    log = log_of_run if config.log.max_megabytes is None else log_of_all_runs
     return {
         "database": database,
         "brand": options.brand,
         "suppliers": options.suppliers,
-        "log_file": options.log_file or _log_beside(database, rotates=rotates),
+        "log_file": options.log_file or log(database),
         "pace_s": options.pace,
     }
-
-
-def _log_beside(database: Path, *, rotates: bool) -> Path:
-    """A file of this run alone, or the one of all runs."""
-    if rotates:
-        return database.with_suffix(".jsonl")
-    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return database.parent / f"{database.stem}.{now}-{os.getpid()}.jsonl"
 
 
 def command_on(database: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import threading
 import time
 from collections.abc import Callable
@@ -12,22 +11,21 @@ from contextlib import suppress
 from pathlib import Path
 
 from actors.events import Event
+from actors.log.descriptor import end_line, is_at, opened, reopen
 from actors.log.log_events import LogFailed, LogRestored
-from actors.log.rotation import Rotation, opened
+from actors.log.place import is_stream
+from actors.log.rotation import Rotation
 from actors.log.settings import LogSettings
-from storage.database import why_not_writable
 
 BACKLOG_BYTES = 1_000_000
 """What is kept for a disk that is full, or a pipe whose reader is slow; what is more is lost."""
 LAST_WAIT_S = 1.0
 """How long a slow reader of a pipe, or another writer, is waited for at the end."""
 PAUSE_S = 0.005
+LOOK_S = 1.0
+"""How long a file that was renamed or deleted may go on being written to."""
+END = ord("\n")
 NOT_TAKEN = "nothing is taken any more"
-
-
-def why_no_log(path: Path) -> str | None:
-    """Why lines can't be written there, and what to do; None when they can, as far as is known."""
-    return None if _is_stream(path) else why_not_writable(path)
 
 
 class LogFile:
@@ -56,9 +54,12 @@ class LogFile:
         self._tell = tell
         self._lock = threading.Lock()
         self._is_ours = not path.exists()
+        self._is_stream = is_stream(path)
         self._descriptor: int | None = _opened(path)
+        self._looks_at = 0.0
+        """When it is to be looked whether it still is the file at the path."""
         self._rotation: Rotation | None = None
-        if settings.max_megabytes is not None and not _is_stream(path):
+        if settings.max_megabytes is not None and not self._is_stream:
             self._rotation = Rotation(self._path, settings.max_megabytes, settings.keep)
         self._waiting = bytearray()
         """What is not written yet."""
@@ -123,31 +124,50 @@ class LogFile:
         except OSError as error:
             self._failed(error.strerror or str(error))
             return
-        if written:
-            self._begun = self._waiting[written - 1 : written] != b"\n"
         del self._waiting[:written]
         if not self._waiting:
             self._error = None
 
     def _write(self) -> int:
+        """Write once, and on a line of its own what begins one."""
         assert self._descriptor is not None  # noqa: S101 - whoever holds the lock has looked
-        if self._rotation is None or self._begun:
-            return os.write(self._descriptor, self._waiting)
-        try:
-            size = len(self._waiting)
-            self._descriptor, is_ours = self._rotation.claim(self._descriptor, size)
-        except OSError as error:
-            # the lines matter more than the size of their file
-            self._rotation.release(self._descriptor)
-            self._rotation = None
-            self._news.append(self._failure(f"can't be put aside, so it grows: {error.strerror}"))
-            return os.write(self._descriptor, self._waiting)
-        if not is_ours:
+        if not self._begun and not self._claimed(self._descriptor):
             return 0
         try:
-            return os.write(self._descriptor, self._waiting)
+            if self._rotation is not None and not self._begun:
+                end_line(self._descriptor)
+            written = os.write(self._descriptor, self._waiting)
+            if written:
+                self._begun = self._waiting[written - 1] != END
+            return written
         finally:
-            self._rotation.release(self._descriptor)
+            # a line that has begun keeps the lock: nobody writes or renames before its end
+            if self._rotation is not None and not self._begun:
+                self._rotation.release(self._descriptor)
+
+    def _claimed(self, descriptor: int) -> bool:
+        """Whether to write now: to the file at the path, and with the lock on it if it rotates."""
+        if self._rotation is None:
+            self._look(descriptor)
+            return True
+        try:
+            return self._rotation.claim(descriptor, len(self._waiting))
+        except OSError as error:
+            # the lines matter more than the size of their file
+            self._rotation.release(descriptor)
+            self._rotation = None
+            self._news.append(self._failure(f"can't be put aside, so it grows: {error.strerror}"))
+            return True
+
+    def _look(self, descriptor: int) -> None:
+        """Go on with what is at the path, if somebody has renamed or deleted the file there."""
+        now = time.monotonic()
+        if self._is_stream or now < self._looks_at:
+            return
+        if not is_at(self._path, descriptor):
+            reopen(descriptor, self._path)
+        end_line(descriptor)
+        self._looks_at = now + LOOK_S
 
     def _failed(self, error: str) -> None:
         """Say it once, until it is written again."""
@@ -172,18 +192,9 @@ class LogFile:
         self._waiting.clear()
         is_empty = self._is_ours and os.fstat(descriptor).st_size == 0
         os.close(descriptor)
-        if is_empty and not _is_stream(self._path):
+        if is_empty and not self._is_stream:
             with suppress(OSError):  # a file that stays is in nobody's way
                 self._path.unlink()
-
-
-def _is_stream(path: Path) -> bool:
-    """Whether it is a pipe, a terminal or the like."""
-    try:
-        mode = path.stat().st_mode
-    except (OSError, ValueError):
-        return False
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 
 def _opened(path: Path) -> int:

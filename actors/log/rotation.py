@@ -1,7 +1,8 @@
 """Rotation: a log file that has grown is renamed, and a new one begins where it was.
 
 Several processes may append to one file: whoever writes or renames has the lock on the file, and
-looks whether it still is the one at the path. So no line goes to a file that `tail -F` has left.
+looks whether it still is the one at the path. So no line goes to a file that was put aside, and who
+follows the path misses none, as long as a file lasts longer than it takes them to look.
 """
 
 from __future__ import annotations
@@ -13,20 +14,12 @@ from pathlib import Path
 import portalocker
 from portalocker import LockFlags
 
+from actors.log.descriptor import is_at, is_torn, reopen
+
 MEGABYTE = 1_000_000
 TRIES = 10
 """How often a file that another one writes to is tried; that takes it an instant."""
 PAUSE_S = 0.0005
-
-
-def opened(path: Path) -> int:
-    """A descriptor that appends; the file is made for its owner only. A pipe is not waited for.
-
-    Raises:
-        OSError: It can't be opened; ENXIO: it is a pipe that nobody reads.
-    """
-    waits_for_nobody = getattr(os, "O_NONBLOCK", 0)
-    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | waits_for_nobody, 0o600)
 
 
 class Rotation:
@@ -43,27 +36,25 @@ class Rotation:
         self._max_bytes = int(max_megabytes * MEGABYTE)
         self._keep = keep
 
-    def claim(self, descriptor: int, size: int) -> tuple[int, bool]:
+    def claim(self, descriptor: int, size: int) -> bool:
         """Lock the file that is at the path and has room for so many bytes.
 
         Args:
-            descriptor: What was written to last; it is closed if that is the file no more.
+            descriptor: Of what was written to last; it is made that of this file.
 
         Returns:
-            The descriptor to write to, and whether the lock is ours; else it is for later.
+            Whether the lock is ours; else it is for later.
 
         Raises:
-            OSError: The file can't be renamed, or a new one can't be opened. The descriptor stays.
+            OSError: The file can't be renamed, or a new one can't be opened.
         """
         while self._locked(descriptor):
-            there = self._there()
-            ours = os.fstat(descriptor)
-            if there is not None and os.path.samestat(there, ours):
-                if ours.st_size == 0 or ours.st_size + size <= self._max_bytes:
-                    return descriptor, True
+            if is_at(self._path, descriptor):
+                if self._has_room(descriptor, size):
+                    return True
                 self._put_aside()
-            descriptor = self._replaced(descriptor)
-        return descriptor, False
+            reopen(descriptor, self._path)
+        return False
 
     def release(self, descriptor: int) -> None:
         """Unlock it."""
@@ -79,13 +70,16 @@ class Rotation:
                 return True
         return False
 
-    def _there(self) -> os.stat_result | None:
-        try:
-            return self._path.stat()
-        except FileNotFoundError:
-            return None
+    def _has_room(self, descriptor: int, size: int) -> bool:
+        has = os.fstat(descriptor).st_size
+        # half a line is not put aside: its end must come first
+        return has == 0 or has + size <= self._max_bytes or is_torn(descriptor)
 
     def _put_aside(self) -> None:
+        beyond = self._keep + 1
+        while self._aside(beyond).exists():  # more were kept once
+            self._aside(beyond).unlink()
+            beyond += 1
         for number in range(self._keep - 1, 0, -1):
             older = self._aside(number)
             if older.exists():
@@ -94,8 +88,3 @@ class Rotation:
 
     def _aside(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")
-
-    def _replaced(self, descriptor: int) -> int:
-        new = opened(self._path)
-        os.close(descriptor)
-        return new

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,8 @@ from typing import Any
 
 import orjson
 
+from actors.log.place import is_log_of
+
 BLOCK = 1 << 20
 """Bytes that are read at once."""
 LONGEST_LINE = 1 << 20
@@ -26,8 +27,6 @@ LOOK_S = 0.2
 BLOCKS_AHEAD = 4
 PIPE, STDIN = "-", 0
 """How standard input is written, and its descriptor: Python may have no `stdin`."""
-NAME = r"(\.\d{8}T\d{6}Z-\d+)?\.jsonl"
-"""What follows the database's name in that of its log: of one run, or of all that rotate."""
 
 
 def newest_log(database: Path) -> Path:
@@ -36,11 +35,10 @@ def newest_log(database: Path) -> Path:
     Raises:
         FileNotFoundError: There is none beside it.
     """
-    named = re.compile(re.escape(database.stem) + NAME)
     logs = [
         (path.stat().st_mtime_ns, path)
         for path in database.parent.iterdir()
-        if named.fullmatch(path.name)
+        if is_log_of(database, path.name)
     ]
     if not logs:
         missing = f"no log beside it: name one, or {PIPE} for standard input"
