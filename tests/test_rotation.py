@@ -17,6 +17,7 @@ import portalocker
 import pytest
 from conftest import Heard
 from outage import full
+from pydantic import ValidationError
 
 import main
 from actors.command_line import DONE
@@ -127,6 +128,25 @@ def test_only_as_many_are_kept_as_are_wanted(path: Path) -> None:
     assert ids(path) == expected(95)[70:]
 
 
+def test_those_that_are_wanted_no_more_are_taken_away(path: Path) -> None:
+    for keep, count in ((10, 115), (5, 10)):
+        stream = EventStream(path, TEN_LINES.model_copy(update={"keep": keep}))
+        for number in range(count):
+            stream.emit(numbered(number))
+        stream.close()
+
+    assert [each.name for each in files(path)] == [
+        *(f"log.jsonl.{number}" for number in range(5, 0, -1)),
+        "log.jsonl",
+    ]
+
+
+@pytest.mark.parametrize("max_megabytes", [0, 0.99])
+def test_nobody_may_set_files_so_small_that_they_come_and_go_unseen(max_megabytes: float) -> None:
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        LogSettings(max_megabytes=max_megabytes)
+
+
 def test_nothing_is_put_aside_unless_it_is_set(path: Path) -> None:
     stream = EventStream(path)
     for number in range(95):
@@ -209,6 +229,54 @@ def test_a_line_that_has_begun_is_ended_in_the_same_file(path: Path) -> None:
 
     told = [line.get("quote_id") for each in files(path) for line in lines(each)]
     assert [each for each in told if each] == expected(13)
+
+
+def test_nobody_comes_between_the_parts_of_a_line_nor_renames_its_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rotation, "PAUSE_S", 0.0)
+    one, other = EventStream(path, TEN_LINES), EventStream(path, TEN_LINES)
+    with full(os.getpid(), size=LINE_BYTES * 3 // 2):
+        one.emit(numbered(0))
+        one.emit(numbered(1))  # half of it
+    for number in range(2, 20):
+        other.emit(numbered(number))
+    one.emit(numbered(20))
+    other.close()
+    one.close()
+
+    told = [line.get("quote_id") for each in files(path) for line in lines(each)]
+    assert sorted(each for each in told if each) == expected(21)
+    assert len(files(path)) > 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 10])
+def test_what_a_writer_that_died_left_half_written_swallows_no_line(path: Path, count: int) -> None:
+    stream = EventStream(path, TEN_LINES)
+    for number in range(count):
+        stream.emit(numbered(number))
+    with path.open("ab") as file:
+        file.write(b'{"ts":"2026-11-26T11')
+    stream.emit(numbered(count))
+    stream.emit(numbered(count + 1))
+    stream.close()
+
+    told = [line for each in files(path) for line in each.read_bytes().splitlines(keepends=True)]
+    assert all(line.endswith(b"}\n") for line in told if line != b'{"ts":"2026-11-26T11\n')
+    whole = [json.loads(line)["quote_id"] for line in told if line.endswith(b"}\n")]
+    assert whole == expected(count + 2)
+
+
+def test_a_new_file_that_can_not_be_put_aside_either_is_written_to(path: Path) -> None:
+    stream = EventStream(path, TEN_LINES.model_copy(update={"keep": 1}))
+    stream.emit(numbered(0))
+    path.rename(path.with_name("elsewhere"))
+    path.write_bytes(b"{}\n" * LINE_BYTES * 4)
+    (path.with_name("log.jsonl.1") / "taken").mkdir(parents=True)
+    stream.emit(numbered(1))
+    stream.close()
+
+    assert lines(path)[-1]["quote_id"] == "q-00001"
 
 
 def test_a_file_that_somebody_else_has_renamed_is_begun_anew(path: Path) -> None:

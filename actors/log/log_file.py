@@ -89,9 +89,8 @@ class LogFile:
             while self._waiting and self._error is None and time.monotonic() < until:
                 time.sleep(PAUSE_S)
                 self._drain()
-            if self._waiting:
-                self._rotation = None  # better without the lock than not at all
-                self._drain()
+            self._rotation = None  # better without the lock than not at all
+            self._drain()
             self._leave()
             news, self._news = self._news, []
         for event in news:
@@ -101,8 +100,7 @@ class LogFile:
         """Write what waits, and then these."""
         if self._descriptor is None:
             return
-        if self._waiting:
-            self._drain()
+        self._drain()
         if self._said and not self._waiting:
             restored = LogRestored(lines_lost=self._gap)
             self._news.append(restored)
@@ -117,6 +115,8 @@ class LogFile:
 
     def _drain(self) -> None:
         """Write as much of what waits as there is room for."""
+        if not self._waiting:
+            return  # nobody need be put aside for nothing
         try:
             written = self._write()
         except BlockingIOError:
