@@ -19,14 +19,11 @@ import pytest
 from conftest import Heard
 from factories import make_config, make_supplier, quote_fields
 from outage import filled, full, room, small_disk
-from serving import until
 
-from actors.config import load_config
 from actors.event_stream import EventStream
 from actors.events import QuoteCreated
-from actors.log import descriptor, log_file
+from actors.log import log_file
 from actors.log.log_events import LogFailed, LogRestored
-from actors.log.settings import LogSettings
 from actors.monitoring.progress import print_line
 from actors.monitoring.tables import console
 from actors.system import NegotiationSystem
@@ -223,97 +220,6 @@ def test_the_last_lines_wait_for_a_reader_that_is_slow(pipe: tuple[Path, int]) -
     slow.join(PATIENCE_S)
 
     assert len(lines(b"".join(read))) == 1001
-
-
-@pytest.mark.parametrize("torn", [b'{"ts":"2026', b'{"ts":"2026-11-26"}\n{'])
-def test_what_a_run_that_was_killed_left_half_written_swallows_no_line(
-    tmp_path: Path, open_log: Open, torn: bytes
-) -> None:
-    log = tmp_path / "log.jsonl"
-    log.write_bytes(torn)
-    open_log(log).emit(CREATED)
-
-    before, _, line = log.read_bytes().removesuffix(b"\n").rpartition(b"\n")
-    assert before == torn
-    assert json.loads(line)["quote_id"] == "q-1"
-
-
-def test_a_log_that_ends_as_it_should_is_only_added_to(tmp_path: Path, open_log: Open) -> None:
-    log = tmp_path / "log.jsonl"
-    log.write_bytes(b"{}\n")
-    open_log(log).emit(CREATED)
-
-    assert log.read_bytes().startswith(b'{}\n{"ts"')
-
-
-def deleted(log: Path) -> None:
-    log.unlink()
-
-
-def renamed(log: Path) -> None:
-    log.rename(log.with_suffix(".old"))
-
-
-def renamed_and_made_anew(log: Path) -> None:
-    renamed(log)
-    log.touch()
-
-
-@pytest.mark.parametrize("move", [deleted, renamed, renamed_and_made_anew])
-def test_a_log_that_somebody_has_taken_away_is_begun_anew(
-    tmp_path: Path, open_log: Open, monkeypatch: pytest.MonkeyPatch, move: Callable[[Path], None]
-) -> None:
-    monkeypatch.setattr(log_file, "LOOK_S", 0.0)
-    log = tmp_path / "log.jsonl"
-    stream = open_log(log)
-    stream.emit(numbered(1))
-    move(log)
-    stream.emit(numbered(2))
-
-    assert [line["quote_id"] for line in lines(log.read_bytes())] == ["q-2"]
-    if move is not deleted:
-        assert [line["quote_id"] for line in lines(log.with_suffix(".old").read_bytes())] == ["q-1"]
-
-
-def test_a_file_that_is_opened_anew_is_no_child_programs_either(tmp_path: Path) -> None:
-    one = descriptor.opened(tmp_path / "one")
-    descriptor.reopen(one, tmp_path / "two")
-    try:
-        assert descriptor.is_at(tmp_path / "two", one)
-        assert not os.get_inheritable(one)
-    finally:
-        os.close(one)
-
-
-def test_a_log_whose_folder_is_gone_fails_until_there_is_one(
-    tmp_path: Path, open_log: Open, heard: Heard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(log_file, "LOOK_S", 0.0)
-    log = tmp_path / "folder" / "log.jsonl"
-    log.parent.mkdir()
-    stream = open_log(log)
-    stream.emit(numbered(1))
-    log.parent.rename(tmp_path / "old")
-    stream.emit(numbered(2))
-    log.parent.mkdir()
-    stream.emit(numbered(3))
-
-    told = [line.get("quote_id", line["event"]) for line in lines(log.read_bytes())]
-    assert told == ["q-2", "log.restored", "q-3"]
-    (failed,) = heard.of("log.failed")
-    assert failed.facts()["error"] == "can't be written: No such file or directory"
-
-
-def test_an_engine_at_rest_notices_with_its_heartbeat_that_its_log_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(log_file, "LOOK_S", 0.0)
-    log = tmp_path / "x.jsonl"
-    config = load_config().model_copy(update={"log": LogSettings(heartbeat_s=0.02)})
-    with NegotiationSystem.start(config, database=tmp_path / "x.db", log_file=log):
-        log.unlink()
-        assert until(log.exists)
-        assert until(lambda: b"system.heartbeat" in log.read_bytes())
 
 
 def test_a_log_in_which_nothing_stands_is_not_left_behind(
