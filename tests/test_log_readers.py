@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 from factories import make_supplier, quote_fields
 from model_server import ModelServer
 from modelled import KEY, model_config
-from readme import blocks
+from readme import TEXT, blocks
 from reference import FORMAT
 from serving import until
 
@@ -37,6 +38,7 @@ SHOWN = {
     if title.startswith("# ") and command.startswith("jq ")
 }
 """The commands with jq by the comments above them."""
+(CHOICE,) = [line for line in PARTS if line.startswith("LOG=")]
 LNAV = [shlex.split(line) for line in PARTS if line.startswith("lnav ")]
 NEEDS_LNAV = pytest.mark.skipif(shutil.which("lnav") is None, reason="lnav is not installed")
 
@@ -135,19 +137,62 @@ EXPECTED: dict[str, Callable[[list[Line]], list[Any]]] = {
 
 def test_every_line_of_the_page_is_tried() -> None:
     assert SHOWN.keys() == EXPECTED.keys()
-    assert len(SHOWN) + len(LNAV) == len([line for line in PARTS if not line.startswith("#")])
+    commands = [line for line in PARTS if not line.startswith(("#", "LOG="))]
+    assert len(SHOWN) + len(LNAV) == len(commands)
+
+
+PROMPTS = "parley.prompts.jsonl"
+OF_RUNS = ["parley.20261126T112231Z-29310.jsonl", "parley.20261127T091500Z-31.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        OF_RUNS,
+        ["parley.jsonl.2", "parley.jsonl.1", "parley.jsonl"],
+        [*OF_RUNS, "parley.jsonl"],
+        ["parley.jsonl", *OF_RUNS],
+    ],
+)
+def test_the_page_is_about_the_newest_log_and_never_about_prompts(
+    tmp_path: Path, names: list[str]
+) -> None:
+    for age, name in enumerate([*names, PROMPTS]):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (age, age))
+
+    chosen = subprocess.run(
+        ["sh", "-c", f'{CHOICE}\nprintf %s "$LOG"'],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=True,
+    )
+
+    assert (chosen.stdout, chosen.stderr) == (names[-1], "")
 
 
 @pytest.mark.parametrize("title", SHOWN)
 def test_jq_shows_what_the_readme_says(log: Path, title: str) -> None:
-    program, options, (file,) = jq_parts(SHOWN[title])
-    assert log.match(file)
+    program, options, files = jq_parts(SHOWN[title])
+    assert files == ["$LOG"]
 
     found = jq.compile(program).input_text(log.read_text(), slurp="s" in options).all()
 
     expected = EXPECTED[title](read(log))
     assert expected
     assert found == expected
+
+
+def test_jq_leaves_out_half_a_line_as_the_readme_says(log: Path) -> None:
+    (program,) = re.findall(r"`jq -R '(.*?)' \"\$LOG\"`", TEXT)
+    first, *others = log.read_text().splitlines()
+
+    raw = [first, first[:40], *others]
+    found = [one for line in raw for one in jq.compile(program).input_value(line).all()]
+
+    assert found == read(log)
 
 
 def jq_parts(command: str) -> tuple[str, str, list[str]]:
@@ -226,7 +271,7 @@ def test_lnav_shows_what_the_readme_says(
     lnav: Callable[..., str], log: Path, command: list[str]
 ) -> None:
     *options, file = command[1:]
-    assert log.match(file)
+    assert file == "$LOG"
 
     printed = lnav(*options, "-c", ":write-csv-to -", str(log))
 
