@@ -45,7 +45,7 @@ class Screen:
         *arguments: str,
         columns: int,
         lines: int = 24,
-        program: Sequence[str] = (sys.executable, "-c", RUN, str(ROOT / "main.py")),
+        program: Sequence[str] = (sys.executable, "-c", RUN, "", str(ROOT / "main.py")),
         **settings: str,
     ) -> None:
         """Start it; `settings` go into its environment."""
