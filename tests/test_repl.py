@@ -74,12 +74,12 @@ def tick(terminal: Terminal, numbers: str) -> None:
 
 
 def test_half_a_line_stays_intact_while_events_come_and_then_runs(opened: Opens) -> None:
-    with opened("--pace", "0.1") as terminal:
+    with opened("--pace", "0.3") as terminal:
         terminal.run(START, shows="supplier-1 message 1: brand offer USD 35000.00\r\n")
 
-        for message, part in enumerate(["pri", "nt('i", "n' +", " 'tact'", ", len(q))"], start=2):
+        for part in ("pri", "nt('i", "n' +", " 'tact'", ", len(q))"):
             terminal.press(part)
-            terminal.until(f"supplier-1 message {message}: ")
+            terminal.until_next("supplier-1 message ")
         terminal.press("\r")
 
         terminal.until("intact 3\r\n")
