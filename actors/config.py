@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +17,11 @@ from pydantic import (
 
 from actors import defaults
 from actors.environment import read_environment
-from actors.errors import ConfigError, InputError
+from actors.errors import ConfigError
 from actors.log.settings import LogSettings
 from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.names import known_negotiator
+from actors.toml_file import read_toml
 from storage.mistakes import FieldPath, Mistakes, mistakes_in
 from storage.records import Line, Supplier
 from storage.rules import Rules
@@ -140,19 +140,6 @@ def load_config(path: Path | str | None = None) -> Config:
     if lines:
         raise ConfigError(lines)
     return config
-
-
-def read_toml(path: Path, error_type: type[InputError]) -> dict[str, Any]:
-    """Read a TOML file, or raise `error_type` with one clear line."""
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise error_type([f"{path}: can't be read: {error.strerror}"]) from None
-    except ValueError as error:
-        raise error_type([f"{path}: is not valid TOML: {error}"]) from None
-    except RecursionError:
-        raise error_type([f"{path}: is not valid TOML: too many brackets in brackets"]) from None
 
 
 def line_of(source: str, path: FieldPath, words: str) -> str:

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
-from actors.config import Suppliers, distinct, ids_in, line_of, read_toml
+from actors.config import Suppliers, distinct, ids_in, line_of
 from actors.errors import QuoteError
+from actors.toml_file import read_toml
 from storage.mandates import UNIT_PRICE, LineId, Mandate, PriceRange, is_read, read_limits
 from storage.mistakes import Mistakes, mistakes_in
 from storage.money import Currency, in_currency
