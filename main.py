@@ -79,11 +79,13 @@ def _terminate(*_: object) -> None:
 def _explained(error: Exception) -> tuple[int, Sequence[str]] | None:
     """The exit code and the lines for what went wrong; None when it is our own fault."""
     from actors.errors import InputError, SystemHalted
-    from storage.errors import DatabaseUnavailable, StorageError
+    from storage.errors import DatabaseUnavailable, StorageError, UnknownRecord
 
     match error:
         case InputError():
             return WRONG_USE, error.mistakes
+        case UnknownRecord():
+            return WRONG_USE, [f"{error}: `list` shows those there are"]
         case DatabaseUnavailable():
             return WRONG_USE, [f"{error}: nothing was written: try again"]
         case StorageError():

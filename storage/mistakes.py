@@ -35,6 +35,7 @@ _WORDS = {
     "less_than_equal": "is too large: write {le:g} or less",
     "finite_number": "expected a finite number, such as 0.5",
     "tuple_type": "expected a list: write [ ] around it",
+    "list_type": "expected a list: write [ ] around it",
     "model_type": "expected a table: write its keys in {{ }} or under its own [header]",
     "dict_type": "expected a table: write its keys in {{ }} or under its own [header]",
     "enum": "is none of those there are: choose {expected}",
@@ -100,6 +101,8 @@ def mistakes_in(
 def unknown_key(key: object, known: Iterable[str]) -> str:
     """The words for a key that nobody reads."""
     names = list(known)
+    if not names:
+        return "unknown key: leave it out"
     near = get_close_matches(str(key)[:_LONGEST_KEY], names, n=1)
     question = f"did you mean {near[0]}? " if near else ""
     return f"unknown key: {question}known are {', '.join(names)}"

@@ -46,6 +46,10 @@ def test_a_key_that_is_like_no_other_is_answered_with_the_known_ones_alone() -> 
     assert unknown_key("zzz", ["cost", "quality"]) == "unknown key: known are cost, quality"
 
 
+def test_a_key_where_there_is_none_is_to_be_left_out() -> None:
+    assert unknown_key("zzz", []) == "unknown key: leave it out"
+
+
 @pytest.mark.parametrize(
     "value",
     [None, [], {}, "x", "x" * 5000, 1.5, -1, 10**5000, float("nan")],

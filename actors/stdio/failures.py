@@ -26,20 +26,6 @@ CODES: dict[type[Exception], int] = {
 }
 """By class; a subclass without a code of its own has its parent's."""
 
-NOT_FOR_CALLERS = (
-    actors_errors.ReportError,
-    actors_errors.NotThere,
-    actors_errors.OfferUnseen,
-    actors_errors.NegotiatorError,
-    actors_errors.ModelFailed,
-    storage_errors.SequenceConflict,
-    storage_errors.BudgetReached,
-    storage_errors.StaleAgreement,
-    storage_errors.RowRefused,
-    storage_errors.EngineRunning,
-)
-"""What happens between actors, in commands, or before there is a peer: in a call it is a bug."""
-
 
 def told(error: BaseException) -> CallFailed:
     """What a peer is told of an error; of a bug only that it is one."""
