@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pkgutil import resolve_name
 
-from actors.command_line import (
-    DONE,
-    INTERRUPTED,
-    NOT_DONE,
-    TERMINATED,
-    WRONG_USE,
-    parser,
-)
+from actors import standard_streams
+from actors.command_line import DONE, INTERRUPTED, NOT_DONE, TERMINATED, WRONG_USE, parser
 from actors.inert import inert
 
 COMMANDS = {
@@ -43,17 +36,18 @@ class Terminated(SystemExit):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, and return its exit code."""
-    options = parser().parse_args(argv)
     try:
+        options = parser().parse_args(argv)
         does = resolve_name(f"actors.commands.{COMMANDS[options.command]}")
-        return int(does(options))
+        code = int(does(options))
+        sys.stdout.flush()  # what fails must do so here
+        return code
     except KeyboardInterrupt:
         return INTERRUPTED
     except Terminated:
         return TERMINATED
-    except BrokenPipeError:
-        # whoever reads us, such as `head`, has seen enough; Python must not complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever reads us, such as `head`, has seen enough
+        standard_streams.drop_output()
         return DONE
     except Exception as error:
         explained = _explained(error)
@@ -67,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """The console script."""
+    standard_streams.settle()
     signal.signal(signal.SIGTERM, _terminate)
     sys.exit(main())
 
@@ -82,6 +77,9 @@ def _explained(error: Exception) -> tuple[int, Sequence[str]] | None:
     from storage.errors import DatabaseUnavailable, StorageError, UnknownRecord
 
     match error:
+        case standard_streams.OutputFailed():
+            standard_streams.drop_output()
+            return NOT_DONE, [str(error)]
         case InputError():
             return WRONG_USE, error.mistakes
         case UnknownRecord():

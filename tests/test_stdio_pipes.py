@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from serving import ENVIRONMENT, ROOT
+from serving import ENVIRONMENT, PATIENCE_S, ROOT
 
 from actors.stdio.pipes import has_hung_up, lines, write
 
@@ -157,12 +158,38 @@ def test_pipes_that_were_left_not_to_block_do(tmp_path: Path) -> None:
     assert taken(program).returncode == 0
 
 
-def test_an_engine_whose_standard_input_is_closed_says_so_on_one_line(tmp_path: Path) -> None:
-    program = f'exec "{sys.executable}" "{ROOT / "main.py"}" serve --stdio <&-'
-
-    ran = subprocess.run(
-        ["bash", "-c", program], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False
+def engine(folder: Path, redirected: str, *flags: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a real engine, redirected by bash, to the end of its input."""
+    python = " ".join([f'"{sys.executable}"', *flags, f'"{ROOT / "main.py"}"'])
+    return subprocess.run(
+        ["bash", "-c", f"exec {python} serve --stdio {redirected}"],
+        cwd=folder,
+        env=ENVIRONMENT,
+        input=b'{"jsonrpc": "2.0", "id": 1, "method": "quotes"}\n',
+        capture_output=True,
+        timeout=PATIENCE_S,
+        check=False,
     )
 
+
+@pytest.mark.parametrize("redirected", ["<&-", ">&-", ">&- </dev/null", "<&- >&-"])
+def test_an_engine_whose_standard_input_or_output_is_closed_says_so_on_one_line(
+    tmp_path: Path, redirected: str
+) -> None:
+    ran = engine(tmp_path, redirected)
+
     assert (ran.returncode, ran.stdout) == (2, b"")
-    assert ran.stderr == (b"parley: standard input or output is closed: give it a pipe for each\n")
+    assert ran.stderr == b"parley: standard input or output is closed: give it a pipe for each\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_engine_whose_standard_error_is_closed_speaks_nothing_but_the_protocol(
+    tmp_path: Path,
+) -> None:
+    # Python itself then writes to descriptor 2 what it imports, before and after pipes are taken
+    ran = engine(tmp_path, "2>&-", "-X", "importtime")
+
+    ready, answer = map(json.loads, ran.stdout.splitlines())
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ready["method"] == "ready"
+    assert answer == {"jsonrpc": "2.0", "id": 1, "result": []}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from actors import standard_streams
 from actors.command_line import DONE
 from actors.commands.answers import print_json
 from actors.commands.chosen import config_of, store_of
@@ -26,8 +26,7 @@ def report(options: argparse.Namespace) -> int:
         print_json(report_record(reading, options.id, private=options.private, prices=prices))
     elif options.output == STDOUT:
         page = report_page(reading, options.id, private=options.private, prices=prices)
-        sys.stdout.buffer.write(page.encode())  # the page says itself that it is UTF-8
-        sys.stdout.flush()
+        standard_streams.write_bytes(page.encode())  # the page says itself that it is UTF-8
     else:
         file = None if options.output is None else Path(options.output)
         print(write_report(reading, options.id, file, private=options.private, prices=prices))

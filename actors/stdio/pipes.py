@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import select
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
-STDIN, STDOUT, STDERR = 0, 1, 2
+from actors.standard_streams import STDERR, STDIN, STDOUT
+
 PIECE = 64 * 1024
 """Bytes that are read at once."""
 
@@ -26,19 +28,17 @@ class Pipes:
         """Take standard input and output: what others print goes to standard error, and what they
         read is empty. So neither a negotiator nor a library can break a line of the protocol.
 
+        All three descriptors must be in use, for a private copy takes the lowest that is free.
+
         Raises:
-            OSError: One of them is closed.
+            OSError: One of the two was closed when the process began.
         """
-        try:
-            taken = cls(os.dup(STDIN), os.dup(STDOUT))
-        except OSError:
-            raise OSError("standard input or output is closed: give it a pipe for each") from None
+        if sys.__stdin__ is None or sys.__stdout__ is None:
+            raise OSError("standard input or output is closed: give it a pipe for each")
+        taken = cls(os.dup(STDIN), os.dup(STDOUT))
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, STDIN)
-        try:
-            os.dup2(STDERR, STDOUT)
-        except OSError:  # there is no standard error either
-            os.dup2(nothing, STDOUT)
+        os.dup2(STDERR, STDOUT)
         os.close(nothing)
         for descriptor in (taken.input, taken.output):
             # who started us may have left them otherwise, and then a full pipe would be an error
