@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pkgutil import resolve_name
 
-from actors import standard_streams
-from actors.command_line import DONE, INTERRUPTED, NOT_DONE, TERMINATED, WRONG_USE, parser
+from actors import signals, standard_streams
+from actors.command_line import DONE, INTERRUPTED, NOT_DONE, SIGNALLED, WRONG_USE, parser
 from actors.inert import inert
 
 COMMANDS = {
@@ -31,7 +31,7 @@ COMMANDS = {
 
 
 class Terminated(SystemExit):
-    """SIGTERM came."""
+    """SIGTERM or SIGHUP came; its code is the exit code."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,8 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Terminated:
-        return TERMINATED
+    except Terminated as ended:
+        return int(str(ended))
     except BrokenPipeError:  # whoever reads us, such as `head`, has seen enough
         standard_streams.drop_output()
         return DONE
@@ -62,13 +62,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def entry() -> None:
     """The console script."""
     standard_streams.settle()
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(main())
+    signals.hear_first(_end)
+    try:
+        code = main()
+    finally:
+        signals.ignore()
+    sys.exit(code)
 
 
-def _terminate(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: we stop, in bounded time
-    raise Terminated(TERMINATED)
+def _end(number: int) -> None:
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise Terminated(SIGNALLED + number)
 
 
 def _explained(error: Exception) -> tuple[int, Sequence[str]] | None:

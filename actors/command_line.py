@@ -9,8 +9,10 @@ from actors.inert import inert
 
 # nothing else is imported here: `--help` must not wait for it
 
-DONE, NOT_DONE, WRONG_USE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+DONE, NOT_DONE, WRONG_USE, HUNG_UP, INTERRUPTED, TERMINATED = 0, 1, 2, 129, 130, 143
 """Exit codes."""
+SIGNALLED = 128
+"""What the last three are above the numbers of their signals."""
 QUOTE_STATUSES = ("pending", "negotiating", "completed", "cancelled")
 NEGOTIATION_STATUSES = ("active", "parked", "completed", "impasse")
 LONGEST_NUMBER = 18
@@ -85,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     watch.add_argument("log", nargs="?", metavar="FILE", help="a log (the newest), - for stdin")
     watch.add_argument("--once", action="store_true", help="show what is there, and end")
     command("verify", "look for faults in all that is saved")
-    serve = command("serve", "be the engine until SIGTERM", shared, engine)
+    serve = command("serve", "be the engine until told to end", shared, engine)
     serve.add_argument("--exit-with-parent", action="store_true", help="end when the parent does")
     serve.add_argument("--stdio", action="store_true", help="speak JSON-RPC with the parent")
     command("repl", "type Python with quotes at hand", files, engine)

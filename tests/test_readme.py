@@ -194,6 +194,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
             command_line.DONE,
             command_line.NOT_DONE,
             command_line.WRONG_USE,
+            command_line.HUNG_UP,
             command_line.INTERRUPTED,
             command_line.TERMINATED,
         )
@@ -201,6 +202,7 @@ def test_the_exit_codes_are_those_of_the_program() -> None:
     assert codes[command_line.DONE].startswith("done")
     assert "parked" in codes[command_line.NOT_DONE]
     assert codes[command_line.WRONG_USE].startswith("wrong usage")
+    assert codes[command_line.HUNG_UP].split()[:3] == ["ended", "by", "SIGHUP,"]
     assert codes[command_line.INTERRUPTED].startswith("interrupted")
     assert codes[command_line.TERMINATED].startswith("ended by SIGTERM")
 

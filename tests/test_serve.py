@@ -122,6 +122,33 @@ def test_ctrl_c_ends_it_with_130(tmp_path: Path, engine: Engine) -> None:
     assert engine.end(signal.SIGINT) == (130, "", "")
 
 
+def test_an_engine_that_can_tell_nobody_that_it_is_ready_ends_with_1(tmp_path: Path) -> None:
+    reader, broken = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+
+    told = []
+    for output in (broken, full):
+        ran = subprocess.run(
+            [sys.executable, str(ROOT / "main.py"), "serve"],
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+        os.close(output)
+        told.append((ran.returncode, ran.stderr))
+
+    assert told == [
+        (1, "parley: standard output: nobody reads that it is ready\n"),
+        (1, "parley: standard output: No space left on device\n"),
+    ]
+    assert runs_on(tmp_path / "parley.db") is None
+
+
 def test_a_second_engine_is_refused_while_the_first_goes_on(tmp_path: Path, engine: Engine) -> None:
     refused = command(tmp_path, "serve")
 

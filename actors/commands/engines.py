@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from actors import signals
 from actors.command_line import DONE, NOT_DONE
 from actors.commands.answers import print_json
 from actors.commands.chosen import command_on, config_of, engine_of, store_of
@@ -70,6 +71,7 @@ def repl(options: argparse.Namespace) -> int:
     """Let a person type Python."""
     from actors.repl import ReplSystem, converse  # the others needn't wait for it
 
+    signals.raise_each_interrupt()
     config, database = config_of(options)
     with ReplSystem.start(config, **engine_of(options, database)) as system:
         converse(system)

@@ -10,25 +10,32 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from actors import signals
 from actors.command_line import DONE
+from actors.standard_streams import OutputFailed
 from actors.stdio.pipes import Pipes
 
 if TYPE_CHECKING:
     from actors.system import NegotiationSystem
 
-# The rest is imported once SIGTERM is heard and the parent known: it may come meanwhile.
+# The rest is imported once signals are heard and the parent known: they may come meanwhile.
 
 PARENT_LOOK_S = 0.5
 """Seconds between two looks whether the parent process is still there."""
 
 
 def serve(options: argparse.Namespace) -> int:
-    """Be the engine until SIGTERM, until the parent has gone, or until it asks for the end."""
+    """Be the engine until a signal asks for its end, the parent does, or the parent is gone.
+
+    Where the line that says that it is ready can't be written, it ends with an error: whoever
+    started it waits for that line, or is gone, and then would find the database taken.
+    """
     parent = os.getppid()
-    # a signal handler may put into a SimpleQueue at any instant; None is SIGTERM, which is how an
+    # a signal handler may put into a SimpleQueue at any instant; None is a signal, which is how an
     # engine is asked to end
     endings: SimpleQueue[str | None] = SimpleQueue()
-    signal.signal(signal.SIGTERM, lambda *_: endings.put(None))
+    asking = [each for each in signals.ENDING if each != signal.SIGINT]
+    signals.hear_first(lambda _: endings.put(None), asking)
     pipes = Pipes.take() if options.stdio else None  # before anybody else reads or prints
 
     from importlib.metadata import version
@@ -53,6 +60,7 @@ def serve(options: argparse.Namespace) -> int:
         facts = {"pid": os.getpid(), "version": version("parley"), "database": str(database)}
         with _announced(system, facts, pipes, endings):
             halted = _ending(endings, parent if options.exit_with_parent else None)
+            signals.ignore()
     if halted is not None:
         raise SystemHalted(f"nothing can be saved any more: {halted}")
     return DONE
@@ -69,7 +77,10 @@ def _announced(
     from actors.commands.answers import print_json
 
     if pipes is None:
-        print_json({"ready": True, **facts})
+        try:
+            print_json({"ready": True, **facts})
+        except BrokenPipeError:
+            raise OutputFailed("standard output: nobody reads that it is ready") from None
         yield
         return
     from actors.stdio.session import Session
