@@ -179,9 +179,8 @@ def test_two_interventions_are_applied_and_all_of_it_is_heard(
     assert parent.ended() == (0, "")
     assert [each["status"] for each in settled] == ["applied"] * 2
     for receipt in settled:
-        messages = {
-            each["seq"]: each for each in parley(tmp_path, "show", receipt["negotiation_id"])
-        }
+        shown = parley(tmp_path, "show", receipt["negotiation_id"])
+        messages = {each["seq"]: each for each in shown["messages"]}
         assert messages[receipt["message_seq"]]["sender"] == "user"
         assert messages[receipt["applied_seq"]]["sender"] == "brand"
     # one event was asked for above, and so is not among the others

@@ -12,12 +12,16 @@ from factories import make_config, make_supplier, quote_fields
 from actors.acting import Acting
 from actors.stdio.methods import METHODS, OF_JSON, Arguments, Lane, as_json
 from actors.stdio.protocol import CallFailed, Code
+from actors.stdio.subscription import Subscription
 from actors.system import NegotiationSystem
 from storage.calls import Spending
 from storage.records import NegotiationId
 from storage.tables import MessageRow, NegotiationRow, QuoteRow
 
-PYTHON_S_ALONE = {"start", "stop", "subscribe", "when_still", "wait", "instant"}
+PYTHON_S_ALONE = {
+    *("start", "stop", "subscribe", "when_still", "wait", "instant"),
+    *("loaded", "moving", "prices"),
+}
 """Methods of the face that mean something in its own process only, or that a session has itself."""
 UNHEARD = "of a side that nobody sees"
 
@@ -77,6 +81,18 @@ def test_all_that_is_wrong_with_arguments_is_said() -> None:
 @pytest.mark.parametrize("raw", [1, None, True, ["q-1"], {}])
 def test_an_id_is_text(raw: Any) -> None:
     assert mistakes("quote", {"quote_id": raw}) == ["quote_id: expected text: write it in quotes"]
+
+
+def test_a_method_that_takes_nothing_says_so() -> None:
+    assert mistakes("quotes", {"x": 1}) == ["x: unknown key: leave it out"]
+
+
+@pytest.mark.parametrize("raw", ["message.saved", 1, {}])
+def test_events_are_a_list(raw: Any) -> None:
+    with pytest.raises(CallFailed) as refused:
+        Arguments(Subscription).read({"events": raw})
+
+    assert str(refused.value) == "events: expected a list: write [ ] around it"
 
 
 def test_what_is_keyword_only_is_not_taken_by_position() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import select
 import sqlite3
 import threading
 from collections import Counter
@@ -29,9 +28,8 @@ from actors.stdio.failures import CODES
 from actors.stdio.methods import METHODS
 from actors.stdio.protocol import LONGEST_LINE, Code
 from actors.system import NegotiationSystem
-from storage.errors import QuoteEnded, QuoteNotPending, UnknownRecord
+from storage.errors import DatabaseUnavailable, QuoteEnded, QuoteNotPending, UnknownRecord
 
-MANY = 10_000
 STOPPED, HALTED, TIMED_OUT, UNKNOWN = -32000, -32001, -32002, CODES[UnknownRecord]
 
 
@@ -150,6 +148,13 @@ def test_a_quote_may_be_the_path_of_a_file(peer: Peer, tmp_path: Path) -> None:
         peer.call("create_quote", quote=str(tmp_path / "missing.toml"))
 
     assert (refused.value.code, refused.value.data["error"]) == (-32020, "QuoteError")
+
+
+def test_a_quote_s_path_that_would_be_waited_for_holds_nobody(peer: Peer, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(Refused, match="is no regular file"):
+        peer.call("create_quote", quote=str(tmp_path / "pipe"))
 
 
 def test_an_unknown_method_is_told_with_those_that_there_are(peer: Peer) -> None:
@@ -288,6 +293,39 @@ def test_a_wait_that_takes_too_long_fails_and_harms_nothing(held: NegotiationSys
         assert len(peer.result(patient)) == 2
 
 
+def test_a_wait_for_a_quote_that_there_is_not_is_told_so_at_once(
+    system: NegotiationSystem, tmp_path: Path
+) -> None:
+    quote = system.create_quote(quote_fields())
+    with session(system) as (peer, _):
+        with locked(tmp_path):
+            starting = peer.send("start_negotiations", quote_id=quote.id)
+
+            with pytest.raises(Refused) as refused:
+                peer.call("wait", quote_id="q-none", timeout_s=PATIENCE_S)
+
+            assert refused.value.code == UNKNOWN
+            assert peer.kept == []  # what came before it is still under way
+        assert len(peer.result(starting)) == 2
+
+
+def test_a_wait_does_not_end_because_nobody_can_look_for_its_quote_now(
+    held: NegotiationSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quote(*_: str, **__: str) -> None:
+        raise DatabaseUnavailable("the disk is away")
+
+    with session(held) as (peer, _):
+        quote_id = waiting_quote(peer)
+        monkeypatch.setattr(held, "quote", quote)
+        wait = peer.send("wait", quote_id=quote_id)
+        with pytest.raises(Refused, match="the disk is away"):
+            peer.call("quote", quote_id=quote_id)
+        peer.call("cancel_quote", quote_id=quote_id)
+
+        assert {each["reason"] for each in peer.result(wait)} == {"cancelled"}
+
+
 def test_a_locked_database_holds_no_call_that_only_reads(
     system: NegotiationSystem, tmp_path: Path
 ) -> None:
@@ -376,7 +414,8 @@ def test_a_subscription_can_be_narrowed(peer: Peer) -> None:
     assert len(told) == 2
 
     peer.kept.clear()
-    peer.call("subscribe", quote_id="q-other")
+    other = peer.call("create_quote", quote=quote_fields())["id"]
+    peer.call("subscribe", quote_id=other)
     peer.call("cancel_quote", quote_id=quote_id)
     assert peer.kept == []
 
@@ -387,6 +426,40 @@ def test_a_subscription_to_an_event_that_there_is_not_is_refused(peer: Peer) -> 
 
     assert refused.value.code == Code.INVALID_PARAMS
     assert "did you mean message.saved?" in refused.value.data["mistakes"][0]
+
+
+@pytest.mark.parametrize("key", ["quote_id", "negotiation_id"])
+def test_a_subscription_to_what_there_is_not_is_refused_and_the_one_before_stays(
+    peer: Peer, key: str
+) -> None:
+    peer.call("subscribe", events=["quote.created"])
+
+    with pytest.raises(Refused) as refused:
+        peer.call("subscribe", **{key: "x-none"})
+
+    assert refused.value.code == UNKNOWN
+    quote_id = peer.call("create_quote", quote=quote_fields())["id"]
+    peer.event("quote.created", quote_id=quote_id)
+
+
+def test_a_subscription_hears_what_the_very_next_call_sets_off(peer: Peer) -> None:
+    quote_id = peer.call("create_quote", quote=quote_fields())["id"]
+
+    peer.send("subscribe", quote_id=quote_id)
+    peer.send("start_negotiations", quote_id=quote_id)
+
+    peer.event("quote.started", quote_id=quote_id)
+
+
+def test_a_late_refusal_leaves_the_subscription_that_came_after_it(peer: Peer) -> None:
+    peer.send("subscribe", quote_id="q-none")
+    peer.send("subscribe", events=["quote.created"])
+    peer.send("subscribe", quote_id="q-none")
+    peer.send("unsubscribe")
+    quote_id = peer.call("create_quote", quote=quote_fields())["id"]
+    assert peer.call("quote", quote_id=quote_id)
+
+    assert not [each for each in peer.kept if each.get("method") == "event"]
 
 
 def test_events_for_a_peer_that_does_not_read_are_dropped_and_counted(
@@ -409,29 +482,6 @@ def test_events_for_a_peer_that_does_not_read_are_dropped_and_counted(
             each.message_count for each in negotiations
         )
         assert dropped
-
-
-def test_no_more_is_read_of_a_peer_that_reads_no_answers(
-    system: NegotiationSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sessions, "MOST_UNDER_WAY", 200_000)
-    monkeypatch.setattr(sessions, "LOOK_S", 0.001)
-    line = b"1\n".rjust(3000)  # of which a pipe takes all or nothing
-    with session(system) as (peer, ends):
-        sent = 0
-        os.set_blocking(peer._output, False)
-        try:
-            while sent < MANY and select.select([], [peer._output], [], 1.0)[1]:
-                sent += os.write(peer._output, line) == len(line)
-        finally:
-            os.set_blocking(peer._output, True)
-        # both pipes are full, and what lies between them is bounded
-        assert sent < MANY
-
-        answered = [peer.next_line()["error"]["code"] for _ in range(sent)]
-
-        assert answered == [Code.INVALID_REQUEST] * sent
-        assert ends.empty()
 
 
 # The end

@@ -30,12 +30,17 @@ from actors.stdio.protocol import Call, CallFailed, Code, Invalid
 from actors.stdio.subscription import Subscription
 from actors.stdio.subscription import told as notification_of
 from actors.system import NegotiationSystem
-from storage.records import QuoteId
+from storage.errors import DatabaseUnavailable
+from storage.records import NegotiationId, QuoteId
 
 MOST_UNDER_WAY = 16 * 1024 * 1024
 """Bytes of lines that are not answered, and of answers that are not read, after which no more is
-read; each line counts `EACH_LINE` bytes more than it has."""
-EACH_LINE = 1024
+read; each call counts `EACH_CALL` bytes more than its line has. So many bytes of answers that are
+not read are also what no further look at the database is begun after."""
+EACH_CALL = 1024
+MOST_HELD = 16 * 1024 * 1024
+"""Bytes of answers that wait for the others of their batches, after which a batch is refused what
+only looks: its answers are one line, which can't be read before it is whole."""
 LOOK_S = 0.05
 """Seconds between two looks whether there is room again."""
 DRAIN_S = 5.0
@@ -83,8 +88,12 @@ class Session:
         self._waits: set[asyncio.Task[Any]] = set()
         self._shutdowns: set[asyncio.Task[Any]] = set()
         self._lines: set[asyncio.Task[None]] = set()
+        self._batched: set[asyncio.Task[Any]] = set()
+        self._looking = {lane: asyncio.Lock() for lane in (Lane.READING, Lane.AUDITING)}
         self._taken, self._answered = 0, 0
         """Bytes of lines; written by the reading thread alone, and by the loop alone."""
+        self._held = 0
+        """Bytes of answers that wait for the others of their batches."""
         self._is_ending = False
         self._is_over = asyncio.Event()
         self._subscription: Subscription | None = None
@@ -118,9 +127,11 @@ class Session:
     def _read(self) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody answers any more
             for line in lines(self._pipes.input, protocol.LONGEST_LINE, self._may_read):
-                weight = EACH_LINE + len(line or b"")
+                found = protocol.too_long() if line is None else protocol.read(line)
+                calls = len(found) if isinstance(found, list) else 1
+                weight = len(line or b"") + EACH_CALL * calls
                 self._taken += weight
-                self._loop.call_soon_threadsafe(self._take, line, weight)
+                self._loop.call_soon_threadsafe(self._take, found, weight)
         self._end()
 
     def _may_read(self) -> bool:
@@ -142,13 +153,16 @@ class Session:
 
     # The loop
 
-    def _take(self, line: bytes | None, weight: int) -> None:
+    def _take(self, found: Call | Invalid | list[Call | Invalid], weight: int) -> None:
         if self._is_ending:
             return
-        found = protocol.too_long() if line is None else protocol.read(line)
         # all begin here, so that their lanes get them in the order in which they came
-        begun = [self._begin(each) for each in (found if isinstance(found, list) else [found])]
-        answering = self._answer_line(begun, weight, is_batch=isinstance(found, list))
+        if isinstance(found, list):
+            begun = [self._begin(each) for each in found]
+            self._batched.update(begun)
+            answering = self._answer_batch(begun, weight)
+        else:
+            answering = self._answer_line(self._begin(found), weight)
         _noted(self._lines, self._loop.create_task(answering))
 
     def _begin(self, said: Call | Invalid) -> asyncio.Task[bytes | None]:
@@ -156,16 +170,27 @@ class Session:
         _noted(self._calls, task)
         return task
 
-    async def _answer_line(
-        self, begun: list[asyncio.Task[bytes | None]], weight: int, *, is_batch: bool
-    ) -> None:
+    async def _answer_line(self, begun: asyncio.Task[bytes | None], weight: int) -> None:
+        if (answer := await begun) is not None:
+            self._outbox.answer(answer)
+        self._answered += weight
+
+    async def _answer_batch(self, begun: list[asyncio.Task[bytes | None]], weight: int) -> None:
         answers = [answer for task in begun if (answer := await task) is not None]
         if answers:
-            self._outbox.answer(protocol.batch(answers) if is_batch else answers[0])
+            self._outbox.answer(protocol.batch(answers))
+        self._held -= sum(map(len, answers))
+        self._batched.difference_update(begun)
         self._answered += weight
 
     async def _answer(self, said: Call | Invalid) -> bytes | None:
         """The answer to one call; None to a notification."""
+        answer = await self._made(said)
+        if answer is not None and asyncio.current_task() in self._batched:
+            self._held += len(answer)
+        return answer
+
+    async def _made(self, said: Call | Invalid) -> bytes | None:
         if isinstance(said, Invalid):
             return protocol.failure(said.id, said.failure)
         try:
@@ -189,8 +214,21 @@ class Session:
             names = ", ".join(sorted([*METHODS, *self._own]))
             raise CallFailed(Code.METHOD_NOT_FOUND, f"no such method: there are {names}")
         lane, arguments = METHODS[call.method]
-        does = getattr(self._system, call.method)
-        return await self._in(lane, partial(does, **arguments.read(call.params)))
+        does = partial(getattr(self._system, call.method), **arguments.read(call.params))
+        return await (self._in(lane, does) if lane is Lane.ACTING else self._look(lane, does))
+
+    async def _look(self, lane: Lane, does: Callable[[], Any]) -> Any:
+        """Have a call that only looks done, once the peer has read enough of what came before.
+
+        One that changes something never waits for that: it is done even for a peer that is gone.
+        """
+        async with self._looking[lane]:
+            while self._outbox.unread > MOST_UNDER_WAY:  # noqa: ASYNC110 - it knows no loop
+                await asyncio.sleep(LOOK_S)
+            if asyncio.current_task() in self._batched and self._held > MOST_HELD:
+                most = f"the answers of batches have {MOST_HELD} bytes at most: ask for less"
+                raise CallFailed(Code.INVALID_REQUEST, most)
+            return await self._in(lane, does)
 
     def _in(self, lane: Lane, does: Callable[[], Any]) -> Awaitable[Any]:
         """Have a call of the face done in a lane, its result as JSON."""
@@ -200,15 +238,34 @@ class Session:
         _noted(self._waits, asyncio.current_task())
         try:
             async with asyncio.timeout(timeout_s):
-                # after what was asked for before, for it is about that too
-                still = await self._in(Lane.ACTING, partial(self._system.when_still, quote_id))
+                _, still = await asyncio.gather(
+                    self._find(quote_id),  # one that there is not must not wait for its turn
+                    # after what was asked for before, for it is about that too
+                    self._in(Lane.ACTING, partial(self._system.when_still, quote_id)),
+                )
                 await asyncio.wrap_future(still)
         except TimeoutError:
             raise TimeoutError(f"something still moved after {timeout_s} s") from None
-        return await self._in(Lane.READING, partial(self._system.negotiations, quote_id))
+        return await self._look(Lane.READING, partial(self._system.negotiations, quote_id))
 
     async def _subscribe(self, **conditions: Any) -> None:
-        self._subscription = Subscription(**conditions)
+        before, asked = self._subscription, Subscription(**conditions)
+        self._subscription = asked  # at once: what the next call sets off is to be heard
+        try:
+            await self._find(asked.quote_id, asked.negotiation_id)
+        except Exception:
+            if self._subscription is asked:
+                self._subscription = before
+            raise
+
+    async def _find(self, quote_id: str | None, negotiation_id: str | None = None) -> None:
+        """Look whether there are such records, or raise UnknownRecord."""
+        with suppress(DatabaseUnavailable):  # then nobody can say
+            if quote_id is not None:
+                await self._in(Lane.READING, partial(self._system.quote, QuoteId(quote_id)))
+            if negotiation_id is not None:
+                looked_for = NegotiationId(negotiation_id)
+                await self._in(Lane.READING, partial(self._system.negotiation, looked_for))
 
     async def _unsubscribe(self) -> None:
         self._subscription = None
