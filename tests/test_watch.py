@@ -256,7 +256,7 @@ def test_a_pipe_that_can_not_be_read_is_said(tmp_path: Path) -> None:
     ran = subprocess.run(["sh", "-c", shell], cwd=tmp_path, capture_output=True, check=False)
 
     assert (ran.returncode, ran.stdout) == (WRONG_USE, b"")
-    assert ran.stderr == b"parley: [Errno 9] Bad file descriptor\n"
+    assert ran.stderr == (b"parley: standard input is closed: name a log, or give it a pipe\n")
 
 
 def test_output_that_is_no_terminal_gets_one_table_at_the_end(log: Path) -> None:

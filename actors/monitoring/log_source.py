@@ -59,6 +59,8 @@ def blocks(log: str, *, follow: bool) -> Iterator[bytes]:
         OSError: It can't be read.
     """
     if log == PIPE:
+        if sys.__stdin__ is None:
+            raise OSError("standard input is closed: name a log, or give it a pipe")
         yield from _piped(STDIN, follow=follow)
     elif Path(log).is_fifo():
         with Path(log).open("rb", buffering=0) as pipe:
