@@ -78,6 +78,10 @@ SELECT_ALL_ACTIVE = (
     "SELECT quote_id, id FROM negotiations WHERE status = 'active' ORDER BY created_at, rowid"
 )
 SELECT_OFFER = "SELECT terms FROM messages WHERE negotiation_id = ? AND seq = ? AND move = 'offer'"
+SELECT_RECEIVED_BY = (
+    "SELECT id FROM interventions WHERE negotiation_id = ? AND status = 'received' "
+    "ORDER BY created_at, rowid"
+)
 SELECT_LAST_ID = "SELECT coalesce(max(id), 0) FROM messages"
 
 # What other processes ask for. Each of these looks only at what is not over.
