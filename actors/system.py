@@ -21,7 +21,7 @@ from actors.errors import ConfigError
 from actors.event_stream import EventStream, Subscriber
 from actors.events import SystemStarted, SystemStoppedEvent
 from actors.guardian import Guardian
-from actors.log.library_records import LibraryRecords
+from actors.log.foreign_records import ForeignRecords
 from actors.log.place import why_no_log
 from actors.log.pulse import Pulse, Watched
 from actors.log.totals import Totals
@@ -54,7 +54,7 @@ class NegotiationSystem(Acting):
         super().__init__(config, store, cast, events)
         self._totals = Totals()
         events.subscribe(self._totals.hear)
-        self._library_records = LibraryRecords(events)
+        self._foreign_records = ForeignRecords(events)
         self._lock = lock
         self._giving_up = threading.Event()
         self._loop = LoopThread(events)
@@ -182,7 +182,7 @@ class NegotiationSystem(Acting):
                 actor.stop(timeout=STOP_TIMEOUT_S)
         self._stop_saving()
         self._loop.stop(self._cast.close())
-        self._library_records.close()
+        self._foreign_records.close()
         self._events.emit(SystemStoppedEvent())
         self._events.close(self._totals.finished(self._events.lines_lost))
         if not self._persistence.is_alive():  # what may still write must not have company

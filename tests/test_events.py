@@ -19,7 +19,7 @@ from actors import event_stream
 from actors.event_stream import EventStream
 from actors.events import Event, NegotiationEvent, QuoteCreated
 from actors.log.catalogue import EVENTS
-from actors.log.library_records import LEVELS
+from actors.log.foreign_records import LEVELS
 from actors.log.log_events import LibraryLogged
 from actors.negotiation_events import NegotiationEndedEvent, NegotiationParkedEvent
 from actors.stdio.subscription import told

@@ -16,10 +16,10 @@ from model_server import ModelServer
 from modelled import KEY, model_config
 from probe import PATIENCE_S
 from serving import until
-from test_library_records import Failing
+from test_foreign_records import Failing
 
 from actors.log.catalogue import EVENTS
-from actors.log.library_records import LIBRARIES
+from actors.log.foreign_records import LIBRARIES
 from actors.log.settings import LogSettings
 from actors.system import NegotiationSystem
 from storage.records import NegotiationStatus

@@ -1,4 +1,4 @@
-"""LibraryRecords: has what pykka and peewee log stand in our log too.
+"""ForeignRecords: has what pykka and peewee log stand in our log too.
 
 Nothing of the host program's logging is changed: no level, no other handler, no propagation. What
 the libraries log may hold values of SQL statements, mail or exceptions; none of these is told.
@@ -25,7 +25,7 @@ PLAIN = re.compile(r"[A-Za-z ,.]{0,100}")
 """What is no name of something, no figure and no quotation."""
 
 
-class LibraryRecords(logging.Handler):
+class ForeignRecords(logging.Handler):
     """Emits an event for each of their records, from when it is made until it is closed."""
 
     def __init__(self, events: EventStream) -> None:

@@ -17,7 +17,7 @@ from probe import PATIENCE_S
 from actors.config import load_config
 from actors.event_stream import EventStream
 from actors.events import Event
-from actors.log.library_records import LIBRARIES, LibraryRecords
+from actors.log.foreign_records import LIBRARIES, ForeignRecords
 from actors.log.log_events import LibraryLogged
 from actors.system import NegotiationSystem
 
@@ -49,8 +49,8 @@ def debug() -> Iterator[None]:
 
 
 @pytest.fixture
-def records(events: EventStream) -> Iterator[LibraryRecords]:
-    handler = LibraryRecords(events)
+def records(events: EventStream) -> Iterator[ForeignRecords]:
+    handler = ForeignRecords(events)
     yield handler
     handler.close()
 
@@ -67,7 +67,7 @@ def test_a_record_is_an_event_with_its_level_logger_and_place(heard: Heard) -> N
     odd, worse = told(heard)
     assert (odd["level"], odd["logger"], odd["words"]) == ("warning", "pykka", "Something odd")
     assert (worse["level"], worse["logger"]) == ("error", "peewee.pool")
-    assert odd["source"].startswith("test_library_records.py:")
+    assert odd["source"].startswith("test_foreign_records.py:")
 
 
 @pytest.mark.usefixtures("records")
@@ -137,7 +137,7 @@ def test_the_hosts_logging_stays_as_it_was(tmp_path: Path) -> None:
     assert state() == before
     for was, has in zip(before, during, strict=True):
         assert (was[0], was[2:]) == (has[0], has[2:])
-        assert [each for each in has[1] if not isinstance(each, LibraryRecords)] == was[1]
+        assert [each for each in has[1] if not isinstance(each, ForeignRecords)] == was[1]
 
 
 @pytest.mark.usefixtures("debug")
