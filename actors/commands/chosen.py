@@ -23,21 +23,18 @@ def config_of(options: argparse.Namespace) -> tuple[Config, Path]:
     return config, config.database if options.database is None else Path(options.database)
 
 
-def store_of(options: argparse.Namespace, *, to_write: bool = False) -> Store:
-    """The database that is meant, which must exist.
+def store_of(database: Path, *, to_write: bool = False) -> Store:
+    """A database, which must exist.
 
     Raises:
-        ConfigError: The config has mistakes.
         DatabaseUnusable: There is none, or it can't be used.
     """
-    _, database = config_of(options)
     store = Store(database, read_only=True)  # one that is missing is not made by asking for it
     return Store(database) if to_write else store
 
 
-def engine_of(options: argparse.Namespace, database: Path) -> dict[str, Any]:
+def engine_of(options: argparse.Namespace, config: Config, database: Path) -> dict[str, Any]:
     """What `NegotiationSystem.start` is told beside the config."""
-    config, _ = config_of(options)
     log = log_of_run if config.log.max_megabytes is None else log_of_all_runs
     return {
         "database": database,

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     request = read_quote_request(options.quote, config.suppliers)
     # for programs stdout is the result alone, so what happens meanwhile goes to stderr
     terminal = console(stderr=options.json)
-    with NegotiationSystem.start(config, **engine_of(options, database)) as system:
+    with NegotiationSystem.start(config, **engine_of(options, config, database)) as system:
         with shown(system, terminal):
             left_over = system.recover()
             quote = system.create_quote(request)
@@ -47,10 +47,10 @@ def run(options: argparse.Namespace) -> int:
 def recover(options: argparse.Namespace) -> int:
     """Go on with all that was left over, and show it."""
     config, database = config_of(options)
-    store_of(options)  # there must be a database to recover
+    store_of(database)  # there must be a database to recover
     terminal = console(stderr=options.json)
     found: list[tuple[Any, ...]] = []
-    with NegotiationSystem.start(config, **engine_of(options, database)) as system:
+    with NegotiationSystem.start(config, **engine_of(options, config, database)) as system:
         with shown(system, terminal):
             waited_for = [(quote_id, system.wait(quote_id)) for quote_id in system.recover()]
         for quote_id, negotiations in waited_for:
@@ -73,7 +73,7 @@ def repl(options: argparse.Namespace) -> int:
 
     signals.raise_each_interrupt()
     config, database = config_of(options)
-    with ReplSystem.start(config, **engine_of(options, database)) as system:
+    with ReplSystem.start(config, **engine_of(options, config, database)) as system:
         converse(system)
     return DONE
 

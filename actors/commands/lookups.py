@@ -19,7 +19,8 @@ from storage.store import Store
 
 def list_(options: argparse.Namespace) -> int:
     """List quotes, all or some, now or as they come and change."""
-    store, selection = store_of(options), _selection(options)
+    _, database = config_of(options)
+    store, selection = store_of(database), _selection(options)
     if options.follow:
         return _follow(options, store, None, selection)
     quotes = selection.quotes(store.quotes())
@@ -32,13 +33,14 @@ def list_(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """Show a quote, a conversation or a receipt, as it is or as it goes on."""
-    store, selection = store_of(options), _selection(options)
+    config, database = config_of(options)
+    store, selection = store_of(database), _selection(options)
     of_quote = options.id.startswith("q-")
     if selection and not of_quote:
         raise InputError(["--status and --supplier choose among a quote's negotiations: name one"])
     if options.follow:
         return _follow(options, store, options.id, selection)
-    found = look_up(store, options.id, config_of(options)[0].mistral.prices, selection)
+    found = look_up(store, options.id, config.mistral.prices, selection)
     if options.json:
         print_json(found.record)
     else:
@@ -66,7 +68,8 @@ def _selection(options: argparse.Namespace) -> Selection:
 
 def verify(options: argparse.Namespace) -> int:
     """Look for faults in all that is saved."""
-    found = audit(store_of(options))
+    _, database = config_of(options)
+    found = audit(store_of(database))
     if options.json:
         print_json(findings_record(found))
     else:

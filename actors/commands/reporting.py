@@ -21,7 +21,8 @@ def report(options: argparse.Namespace) -> int:
     """Write a quote's report, and say where it stands; or print it."""
     if options.json and options.output not in (None, STDOUT):
         raise ReportError(["--json prints to standard output: leave -o out"])
-    reading, prices = Reading(store_of(options)), config_of(options)[0].mistral.prices
+    config, database = config_of(options)
+    reading, prices = Reading(store_of(database)), config.mistral.prices
     if options.json:
         print_json(report_record(reading, options.id, private=options.private, prices=prices))
     elif options.output == STDOUT:

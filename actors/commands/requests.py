@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from actors.command_line import DONE
@@ -25,22 +26,26 @@ def add(options: argparse.Namespace) -> int:
     request = read_quote_request(options.quote, config.suppliers)
     quote = new_quote(request, config.suppliers, utc_now)
     Store(database).add_quote(quote)
-    return _noted(options, {"id": quote.id, "status": quote.status}, f"{quote.id} is pending")
+    record = {"id": quote.id, "status": quote.status}
+    return _noted(options, database, record, f"{quote.id} is pending")
 
 
 def start(options: argparse.Namespace) -> int:
     """Have the engine start a pending quote."""
-    store = store_of(options, to_write=True)
+    _, database = config_of(options)
+    store = store_of(database, to_write=True)
     quote = store.start_quote(options.id, automatic=False if options.manual else None)
     record = {"id": quote.id, "status": quote.status}
-    return _noted(options, record, f"{quote.id} is set to negotiating", engine_acts=True)
+    return _noted(options, database, record, f"{quote.id} is set to negotiating", engine_acts=True)
 
 
 def cancel(options: argparse.Namespace) -> int:
     """Cancel a quote."""
-    quote, active = store_of(options, to_write=True).cancel_quote(options.id)
+    _, database = config_of(options)
+    quote, active = store_of(database, to_write=True).cancel_quote(options.id)
     record = {"id": quote.id, "status": quote.status}
-    return _noted(options, record, f"{quote.id} is cancelled", engine_acts=bool(active))
+    line = f"{quote.id} is cancelled"
+    return _noted(options, database, record, line, engine_acts=bool(active))
 
 
 def continue_(options: argparse.Namespace) -> int:
@@ -64,15 +69,16 @@ def intervene(options: argparse.Namespace) -> int:
 def _receive(options: argparse.Namespace, text: str | None = None, **guidance: Any) -> int:
     of_quote = options.id.startswith("q-")
     addressee = {"quote_id" if of_quote else "negotiation_id": options.id}
-    _, received = receive(store_of(options, to_write=True), text, **addressee, **guidance)
+    _, database = config_of(options)
+    _, received = receive(store_of(database, to_write=True), text, **addressee, **guidance)
     records = [one.model_dump(mode="json", include=RECEIPT) for one in received]
     lines = "\n".join(f"{one.id} is received for {one.negotiation_id}" for one in received)
-    return _noted(options, records if of_quote else records[0], lines, engine_acts=True)
+    record = records if of_quote else records[0]
+    return _noted(options, database, record, lines, engine_acts=True)
 
 
 def _once(pairs: Sequence[tuple[str, Any]] | None, option: str) -> dict[str, Any] | None:
     """Keys and values as a mapping; None where there are none."""
-
     if pairs is None:
         return None
     keys = [key for key, _ in pairs]
@@ -82,11 +88,14 @@ def _once(pairs: Sequence[tuple[str, Any]] | None, option: str) -> dict[str, Any
 
 
 def _noted(
-    options: argparse.Namespace, record: Any, line: str, *, engine_acts: bool = False
+    options: argparse.Namespace,
+    database: Path,
+    record: Any,
+    line: str,
+    *,
+    engine_acts: bool = False,
 ) -> int:
     """Say what was written, and whether an engine runs that will act on it."""
-
-    _, database = config_of(options)
     engine = runs_on(database)
     if options.json:
         print_json({"written": record, "engine_pid": engine.pid if engine else None})

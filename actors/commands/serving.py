@@ -52,8 +52,9 @@ def serve(options: argparse.Namespace) -> int:
             endings.put(event.error)
 
     config, database = config_of(options)
+    chosen = engine_of(options, config, database)
     terminal = console(stderr=True)
-    with NegotiationSystem.start(config, recover=True, **engine_of(options, database)) as system:
+    with NegotiationSystem.start(config, recover=True, **chosen) as system:
         system.subscribe(hear)
         if terminal.is_terminal:
             system.subscribe(lambda event: print_line(event, terminal))
