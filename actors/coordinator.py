@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from actors.bug import bug, cause
@@ -19,6 +18,7 @@ from actors.events import (
     SystemHaltedEvent,
 )
 from actors.inert import inert
+from actors.known_negotiation import KnownNegotiation
 from actors.mailbox import (
     AwaitStillness,
     Call,
@@ -63,6 +63,7 @@ from actors.saves import (
     WatchPersistence,
 )
 from actors.supplier_negotiation import SupplierNegotiation
+from storage.interventions import Intervention
 from storage.records import NegotiationId, QuoteId, SupplierId
 from storage.store import Loaded
 
@@ -72,26 +73,13 @@ WINDOW_S = 60.0
 """The window, in seconds."""
 
 
-@dataclass(slots=True)
-class _Known:
-    """A negotiation that has not ended, as far as it concerns the Coordinator."""
-
-    quote_id: QuoteId
-    actor: Ref | None = None
-    """None while it is being loaded, or given up."""
-    calls: int = 0
-    """How many pieces of mail of a person's its actor was sent."""
-    queued: list[Call] = field(default_factory=list)
-    """Such mail that waits for an actor."""
-
-
 class Coordinator(Persevering):
     """The only one who knows all negotiations of a system."""
 
     def __init__(self, *, brand: Ref, supplier: Ref, persistence: Ref) -> None:
         super().__init__()
         self._colleagues = Colleagues(brand, supplier, persistence, self.actor_ref)
-        self._known: dict[NegotiationId, _Known] = {}
+        self._known: dict[NegotiationId, KnownNegotiation] = {}
         self._places: dict[str, tuple[QuoteId, NegotiationId, SupplierId]] = {}
         """Where an actor belongs, by its urn."""
         self._moving: dict[QuoteId, set[NegotiationId]] = {}
@@ -137,7 +125,7 @@ class Coordinator(Persevering):
             case NegotiationStill(negotiation_id=negotiation_id, heard=heard):
                 self._rests(negotiation_id, heard)
             case InterventionReceived(quote_id=quote_id, intervention=intervention):
-                self._call(quote_id, intervention.negotiation_id, call_of(intervention))
+                self._received(quote_id, intervention)
             case CallUndelivered(quote_id=quote_id, negotiation_id=negotiation_id, call=call):
                 self._call(quote_id, negotiation_id, call)
             case QuoteCancelledOutside(quote_id=quote_id, negotiation_ids=negotiation_ids):
@@ -235,10 +223,10 @@ class Coordinator(Persevering):
         for reply in first(self._askers.starting, quote.id):
             answer(reply, opened.negotiations)
 
-    def _note(self, quote_id: QuoteId, negotiation_id: NegotiationId) -> _Known:
+    def _note(self, quote_id: QuoteId, negotiation_id: NegotiationId) -> KnownNegotiation:
         """Know a negotiation, and that it moves."""
         self._moving.setdefault(quote_id, set()).add(negotiation_id)
-        return self._known.setdefault(negotiation_id, _Known(quote_id))
+        return self._known.setdefault(negotiation_id, KnownNegotiation(quote_id))
 
     def _spawn(self, loaded: Loaded) -> None:
         negotiation = loaded.negotiation
@@ -272,6 +260,14 @@ class Coordinator(Persevering):
                 self._forget(negotiation_id)
 
     # Stepping in
+
+    def _received(self, quote_id: QuoteId, intervention: Intervention) -> None:
+        negotiation_id = intervention.negotiation_id
+        known = self._known.get(negotiation_id)
+        if known is not None and intervention.id in known.rows:
+            return  # the face and the look at the database both tell of it: it moves nothing twice
+        self._call(quote_id, negotiation_id, call_of(intervention))
+        self._known[negotiation_id].rows.add(intervention.id)
 
     def _call(self, quote_id: QuoteId, negotiation_id: NegotiationId, call: Call) -> None:
         """Pass on what a person wants; a negotiation that nobody speaks for is loaded for it."""

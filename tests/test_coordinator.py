@@ -444,6 +444,21 @@ def test_waiting_counts_what_was_asked_before_until_it_is_handled(scene: Scene) 
     assert waiting.result(PATIENCE_S) is None
 
 
+def test_an_intervention_that_is_heard_of_twice_moves_nothing_the_second_time(scene: Scene) -> None:
+    scene.starts()
+    one = intervention(scene, 1)
+    received(scene, one)
+    scene.persistence.next(SaveGuidance)
+    rest(scene, heard=0, places=(0, 2))
+    rest(scene, heard=1, places=(1,))
+    assert scene.waits().result(PATIENCE_S) is None
+
+    received(scene, one)  # by the look at the database, after the face
+
+    assert scene.waits().result(PATIENCE_S) is None
+    assert continued(scene, 1).result(PATIENCE_S) == (scene.negotiations[1].id,)
+
+
 def test_calls_are_counted_anew_for_a_new_actor(scene: Scene) -> None:
     received(scene, intervention(scene, limits={"colour": 1}))
     loads(scene, 0, last_error="tired")

@@ -6,7 +6,6 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,11 @@ from probe import PATIENCE_S
 from serving import until
 from test_foreign_records import Failing
 
-from actors.errors import NothingToContinue
 from actors.log.catalogue import EVENTS
 from actors.log.foreign_records import LIBRARIES
 from actors.log.settings import LogSettings
 from actors.system import NegotiationSystem
-from storage.records import NegotiationStatus, QuoteId
+from storage.records import NegotiationStatus
 from storage.store import Store
 
 BRAND = {"target": "5.13", "limit": "8.47"}
@@ -74,13 +72,6 @@ def quote(**more: Any) -> Any:
     return quote_fields(mandate=mandate, notes=NOTES, **more)
 
 
-def goes_on(system: NegotiationSystem, quote_id: QuoteId) -> bool:
-    """Continue it; for a moment it may count as moving, when guidance is heard of twice."""
-    with suppress(NothingToContinue):
-        return bool(system.continue_negotiation(quote_id=quote_id))
-    return False
-
-
 def played(folder: Path, brand: Any, answer: Callable[[ModelRequest], Any] = competent) -> bytes:
     """The log of negotiations in which a person says a lot, and much goes wrong."""
     log = folder / "x.jsonl"
@@ -113,7 +104,7 @@ def play(system: NegotiationSystem) -> None:
         system.wait(created.id, PATIENCE_S)
         active = [n for n in system.negotiations(created.id) if n.status == "active"]
         if active:
-            until(lambda: goes_on(system, created.id))
+            system.continue_negotiation(quote_id=created.id)
         system.wait(created.id, PATIENCE_S)
     # a bug in one of our actors, and one in a host's
     system._brand.tell({CHANGED: GUIDANCE})
