@@ -9,7 +9,9 @@ import asyncio
 import itertools
 import math
 import secrets
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.mailbox import (
     CancelDraft,
@@ -29,8 +31,7 @@ from storage.terms.kind import Side
 LONGEST_RETRY_PAUSE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Colleagues:
+class Colleagues(Struct, frozen=True):
     """Whom a negotiation writes to."""
 
     brand: Ref
@@ -43,8 +44,7 @@ class Colleagues:
         return self.brand if side is Side.BRAND else self.supplier
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """The move that is asked for, and what became of it so far."""
 
     side: Side

@@ -6,9 +6,9 @@ Commands are imperative, facts past tense. Mail that a person waits for holds a 
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, NewType
 
+from msgspec import Struct
 from pykka import ActorRef
 
 from actors.mechanism.views import BrandView, SupplierView
@@ -47,8 +47,7 @@ Ref = ActorRef[Any]
 # Drafts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftMove:
+class DraftMove(Struct, frozen=True, kw_only=True):
     """Negotiation → agent. Answered by at most one MoveDrafted, DraftFailed or BudgetSpent."""
 
     draft_id: DraftId
@@ -66,22 +65,19 @@ class DraftMove:
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelDraft:
+class CancelDraft(Struct, frozen=True, kw_only=True):
     """Negotiation → agent. Nobody waits for that draft any more; it is not answered."""
 
     draft_id: DraftId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftQueued:
+class DraftQueued(Struct, frozen=True, kw_only=True):
     """Agent → negotiation, every 10 s while a draft waits for its turn: no deadline runs."""
 
     draft_id: DraftId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveDrafted:
+class MoveDrafted(Struct, frozen=True, kw_only=True):
     """Agent → negotiation. What the negotiator returned, not judged yet."""
 
     draft_id: DraftId
@@ -91,8 +87,7 @@ class MoveDrafted:
     """Who decides if the rules refuse this twice; None parks the negotiation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftFailed:
+class DraftFailed(Struct, frozen=True, kw_only=True):
     """Agent → negotiation. The negotiator made no move."""
 
     draft_id: DraftId
@@ -103,36 +98,31 @@ class DraftFailed:
     retryable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetSpent:
+class BudgetSpent(Struct, frozen=True, kw_only=True):
     """Agent → negotiation. A model would have to be called, and the budget allows no call."""
 
     draft_id: DraftId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftOverdue:
+class DraftOverdue(Struct, frozen=True, kw_only=True):
     """Negotiation → itself, later. Nothing was heard about the draft for too long."""
 
     draft_id: DraftId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryDraft:
+class RetryDraft(Struct, frozen=True, kw_only=True):
     """Negotiation → itself, later. The pause after a failed draft is over."""
 
     draft_id: DraftId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CountDrafts:
+class CountDrafts(Struct, frozen=True, kw_only=True):
     """Pulse → agent. Answered by one DraftsCounted."""
 
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftsCounted:
+class DraftsCounted(Struct, frozen=True, kw_only=True):
     """Agent → Pulse. What it has in flight."""
 
     side: Side
@@ -141,16 +131,14 @@ class DraftsCounted:
     """Seconds since the oldest of them was asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Beat:
+class Beat(Struct, frozen=True, kw_only=True):
     """Pulse → itself, later. It is time for a heartbeat."""
 
 
 # Coordinating
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartNegotiations:
+class StartNegotiations(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to with the negotiations once their rows are committed."""
 
     quote: Quote
@@ -158,24 +146,21 @@ class StartNegotiations:
     reply: Future[tuple[Negotiation, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AwaitStillness:
+class AwaitStillness(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to when nothing of the quote moves by itself any more."""
 
     quote_id: QuoteId
     reply: Future[None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TellWhatMoves:
+class TellWhatMoves(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to at once with those that move by themselves."""
 
     quote_id: QuoteId
     reply: Future[frozenset[NegotiationId]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationEnded:
+class NegotiationEnded(Struct, frozen=True, kw_only=True):
     """Negotiation → Coordinator. It is over, on disk, and its actor stops."""
 
     quote_id: QuoteId
@@ -183,8 +168,7 @@ class NegotiationEnded:
     quote_completed: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationStill:
+class NegotiationStill(Struct, frozen=True, kw_only=True):
     """Negotiation → Coordinator. It is parked or waits: a person or a recovery moves it on."""
 
     negotiation_id: NegotiationId
@@ -195,28 +179,24 @@ class NegotiationStill:
 # Stepping in
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intervene:
+class Intervene(Struct, frozen=True, kw_only=True):
     """Coordinator → negotiation. An intervention that is on disk, received."""
 
     intervention: Intervention
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Continue:
+class Continue(Struct, frozen=True, kw_only=True):
     """Coordinator → negotiation. Go on, if it waits or is parked."""
 
     intervention: Intervention | None
     """The row by which another process asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cancel:
+class Cancel(Struct, frozen=True, kw_only=True):
     """Coordinator → negotiation. Its quote is cancelled: end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recover:
+class Recover(Struct, frozen=True, kw_only=True):
     """Coordinator → negotiation. Go on from where it stands, parked or not."""
 
 
@@ -231,8 +211,7 @@ def call_of(intervention: Intervention) -> Call:
     return Intervene(intervention=intervention)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallUndelivered:
+class CallUndelivered(Struct, frozen=True, kw_only=True):
     """Negotiation → Coordinator. It stopped before it could handle that."""
 
     quote_id: QuoteId
@@ -240,16 +219,14 @@ class CallUndelivered:
     call: Call
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterventionReceived:
+class InterventionReceived(Struct, frozen=True, kw_only=True):
     """Face or Outside → Coordinator. A row was committed as received."""
 
     quote_id: QuoteId
     intervention: Intervention
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContinueNegotiations:
+class ContinueNegotiations(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to with those that go on."""
 
     quote_id: QuoteId
@@ -258,24 +235,21 @@ class ContinueNegotiations:
     reply: Future[tuple[NegotiationId, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecoverNegotiations:
+class RecoverNegotiations(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to once each of them is known to move."""
 
     active: tuple[tuple[QuoteId, NegotiationId], ...]
     reply: Future[None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelQuote:
+class CancelQuote(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to with the quote once it is cancelled on disk."""
 
     quote_id: QuoteId
     reply: Future[Quote]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuoteCancelledOutside:
+class QuoteCancelledOutside(Struct, frozen=True, kw_only=True):
     """Outside → Coordinator. Another program has cancelled a quote."""
 
     quote_id: QuoteId

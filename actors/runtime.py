@@ -16,12 +16,12 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from types import coroutine
 from typing import Any, Self, TypeVar
 
 import pykka
+from msgspec import Struct
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
@@ -41,13 +41,11 @@ PYKKA_MAIL = frozenset({_ActorStop, ProxyCall, ProxyGetAttr, ProxySetAttr})
 """What Pykka itself puts into an inbox."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restart:
+class Restart(Struct, frozen=True, kw_only=True):
     """Supervisor → failed actor. The only mail, beside stop, that it handles before all other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActorFailed:
+class ActorFailed(Struct, frozen=True, kw_only=True):
     """A handler of `actor` raised; it handles nothing more until it gets a Restart."""
 
     actor: pykka.ActorRef[Any]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from pykka import ActorRef
 
 from actors.mechanism.limits import Mandates
@@ -18,8 +18,7 @@ from storage.store import Loaded
 Ref = ActorRef[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenNegotiations:
+class OpenNegotiations(Struct, frozen=True, kw_only=True):
     """Coordinator → Persistence. Take a quote from pending to negotiating."""
 
     quote_id: QuoteId
@@ -27,24 +26,21 @@ class OpenNegotiations:
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationsOpened:
+class NegotiationsOpened(Struct, frozen=True, kw_only=True):
     """Persistence → Coordinator. The quote and its negotiations are on disk."""
 
     quote: Quote
     negotiations: tuple[Negotiation, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpeningFailed:
+class OpeningFailed(Struct, frozen=True, kw_only=True):
     """Persistence → Coordinator. The quote could not be started, and nothing was changed."""
 
     quote_id: QuoteId
     error: Exception
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveMessage:
+class SaveMessage(Struct, frozen=True, kw_only=True):
     """Negotiation → Persistence. Answered by one MessageSaved or SaveFailed."""
 
     entry: Entry
@@ -57,8 +53,7 @@ class SaveMessage:
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageSaved:
+class MessageSaved(Struct, frozen=True, kw_only=True):
     """Persistence → negotiation. The message is on disk; now the other side may hear of it."""
 
     message: Message
@@ -68,8 +63,7 @@ class MessageSaved:
     """The interventions that it settled; those that its ending refused too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveEnding:
+class SaveEnding(Struct, frozen=True, kw_only=True):
     """Negotiation → Persistence. End it without a further message."""
 
     negotiation_id: NegotiationId
@@ -77,8 +71,7 @@ class SaveEnding:
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndingSaved:
+class EndingSaved(Struct, frozen=True, kw_only=True):
     """Persistence → negotiation. The ending is on disk."""
 
     ending: Ending
@@ -87,8 +80,7 @@ class EndingSaved:
     """The interventions that it refused."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveParking:
+class SaveParking(Struct, frozen=True, kw_only=True):
     """Negotiation or Coordinator → Persistence. Note why nothing moves it any more."""
 
     negotiation_id: NegotiationId
@@ -96,16 +88,14 @@ class SaveParking:
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParkingSaved:
+class ParkingSaved(Struct, frozen=True, kw_only=True):
     """Persistence → who parked it. The reason is on disk."""
 
     negotiation_id: NegotiationId
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveGuidance:
+class SaveGuidance(Struct, frozen=True, kw_only=True):
     """Negotiation → Persistence. Make user messages of interventions, under changed limits.
 
     It un-parks the negotiation. Answered by one GuidanceSaved or SaveFailed.
@@ -119,15 +109,13 @@ class SaveGuidance:
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuidanceSaved:
+class GuidanceSaved(Struct, frozen=True, kw_only=True):
     """Persistence → negotiation. Each intervention is a user message, and owed an answer."""
 
     guidance: tuple[tuple[Message, Intervention], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveRefusals:
+class SaveRefusals(Struct, frozen=True, kw_only=True):
     """Negotiation or Coordinator → Persistence. Settle interventions of which nothing holds."""
 
     refused: tuple[tuple[InterventionId, str], ...]
@@ -135,15 +123,13 @@ class SaveRefusals:
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefusalsSaved:
+class RefusalsSaved(Struct, frozen=True, kw_only=True):
     """Persistence → sender. Their receipts say so."""
 
     settled: tuple[Intervention, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveCallStart:
+class SaveCallStart(Struct, frozen=True, kw_only=True):
     """Agent → Persistence. Note that a call of a model starts, if its budget allows it.
 
     Answered by one CallStartSaved or CallNotStarted.
@@ -154,36 +140,31 @@ class SaveCallStart:
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallStartSaved:
+class CallStartSaved(Struct, frozen=True, kw_only=True):
     """Persistence → agent. The call is on the books, and may start."""
 
     call_id: CallId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallNotStarted:
+class CallNotStarted(Struct, frozen=True, kw_only=True):
     """Persistence → agent. The call may not start: most often, its budget is reached."""
 
     call_id: CallId
     error: Exception
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveCallEnd:
+class SaveCallEnd(Struct, frozen=True, kw_only=True):
     """Agent → Persistence. Note what became of a call."""
 
     end: CallEnd
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallEndSaved:
+class CallEndSaved(Struct, frozen=True, kw_only=True):
     """Persistence → agent. Nobody waits for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveContinuing:
+class SaveContinuing(Struct, frozen=True, kw_only=True):
     """Negotiation → Persistence. Un-park it, and settle the row that asked for it."""
 
     negotiation_id: NegotiationId
@@ -191,97 +172,84 @@ class SaveContinuing:
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContinuingSaved:
+class ContinuingSaved(Struct, frozen=True, kw_only=True):
     """Persistence → negotiation. It may go on."""
 
     settled: tuple[Intervention, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveCancellation:
+class SaveCancellation(Struct, frozen=True, kw_only=True):
     """Coordinator → Persistence. Cancel a quote."""
 
     quote_id: QuoteId
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationSaved:
+class CancellationSaved(Struct, frozen=True, kw_only=True):
     """Persistence → Coordinator. It is cancelled; these negotiations have still to end."""
 
     quote: Quote
     negotiation_ids: tuple[NegotiationId, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationFailed:
+class CancellationFailed(Struct, frozen=True, kw_only=True):
     """Persistence → Coordinator. It could not be cancelled, and nothing was changed."""
 
     quote_id: QuoteId
     error: Exception
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveFailed:
+class SaveFailed(Struct, frozen=True, kw_only=True):
     """Persistence → sender. That save broke a rule and was undone alone."""
 
     negotiation_id: NegotiationId
     error: Exception
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadNegotiation:
+class LoadNegotiation(Struct, frozen=True, kw_only=True):
     """Negotiation or Coordinator → Persistence. A barrier: answered after all sent before it."""
 
     negotiation_id: NegotiationId
     reply_to: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationLoaded:
+class NegotiationLoaded(Struct, frozen=True, kw_only=True):
     """Persistence → who asked. What is on disk of it."""
 
     loaded: Loaded
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadFailed:
+class LoadFailed(Struct, frozen=True, kw_only=True):
     """Persistence → who asked. It is not on disk, or its rows are damaged."""
 
     negotiation_id: NegotiationId
     error: Exception
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchPersistence:
+class WatchPersistence(Struct, frozen=True, kw_only=True):
     """Coordinator → Persistence. Tell `watcher` when nothing can be saved any more."""
 
     watcher: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WatchCommits:
+class WatchCommits(Struct, frozen=True, kw_only=True):
     """Pulse → Persistence. Tell `watcher` of every transaction."""
 
     watcher: Ref
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Committed:
+class Committed(Struct, frozen=True, kw_only=True):
     """Persistence → Pulse. A transaction is on disk."""
 
     seconds: float
     """How long that took, all tries together."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckDatabase:
+class CheckDatabase(Struct, frozen=True, kw_only=True):
     """Outside → Persistence. The file is not where it was: make sure, and halt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PersistenceHalted:
+class PersistenceHalted(Struct, frozen=True, kw_only=True):
     """Persistence → Coordinator. Nothing can be saved any more."""
 
     error: Exception

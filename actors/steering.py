@@ -7,8 +7,9 @@ becomes user messages, and the brand speaks next; an action is done in the brand
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from actors.drafting import Colleagues, Drafting, Request
 from actors.mailbox import (

@@ -8,8 +8,9 @@ goes before what the agents say: guidance becomes user messages, and the brand s
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import assert_never
+
+from msgspec.structs import replace
 
 from actors.bug import cause
 from actors.drafting import Colleagues, Request

@@ -6,10 +6,11 @@ Called by one thread only, inside `transaction()`, each change inside `savepoint
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from storage.calls import CallEnd, CallStart
 from storage.errors import (
@@ -56,8 +57,7 @@ ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
 TEXT_KEPT = "text kept; tactics acts on limits, priorities and actions"
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(Struct, frozen=True):
     """A message that is saved, and whether saving it completed the quote."""
 
     message: Message

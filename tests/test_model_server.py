@@ -11,7 +11,6 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from competent import ModelRequest, competent
 from factories import guided, make_config, make_conversation, make_supplier, make_terms, said
 from mistralai.client import Mistral, errors, models
 from model_server import FAULTS, RELEASE, Effect, Fault, ModelServer
+from msgspec.structs import replace
 from rehearsal import rehearse
 from zones import make_cases
 

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from factories import (
     make_quote,
     make_terms,
 )
+from msgspec.structs import replace
 from probe import PATIENCE_S, Probe
 
 from actors.event_stream import EventStream

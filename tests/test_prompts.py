@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from factories import as_saved, guided, make_config, make_conversation, make_ent
 from golden import bottle_terms, opened, under_way
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from actors.mechanism.amounts import private_amounts
 from actors.mechanism.conversation import Conversation, PublicMessage
@@ -207,7 +206,7 @@ def heard(seq: int, sender: Sender, content: str) -> PublicMessage:
     """A message, with no conversation around it."""
     move = None if sender is Sender.USER else Move.TALK
     saved = as_saved(make_entry(OPENED, sender, move, content=content, seq=seq))
-    names = [field.name for field in dataclasses.fields(PublicMessage)]
+    names = list(PublicMessage.__struct_fields__)
     return PublicMessage(**{name: getattr(saved, name) for name in names})
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from casebook import Casebook, impasse
 from factories import make_terms
+from msgspec.structs import replace
 
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.guidance import FAREWELL_WORDS

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 import readme
 from factories import make_config, make_conversation, make_supplier, make_terms, said
+from msgspec.structs import replace
 from rehearsal import Rehearsal, rehearse
 from zones import CASES, Played, make_cases, play, table
 

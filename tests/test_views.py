@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +15,8 @@ from factories import (
     quote_fields,
     said,
 )
+from msgspec import Struct
+from msgspec.structs import fields
 from pydantic import BaseModel
 
 from actors.mechanism.conversation import Conversation
@@ -50,9 +51,8 @@ def types_within(annotation: Any, seen: set[Any]) -> Iterator[Any]:
     inner = list(typing.get_args(annotation))
     if typing.get_origin(annotation) is typing.Annotated:
         inner = inner[:1]
-    if dataclasses.is_dataclass(annotation):
-        hints = typing.get_type_hints(annotation)
-        inner += [hints[field.name] for field in dataclasses.fields(annotation)]
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        inner += [field.type for field in fields(annotation)]
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         inner += [field.annotation for field in annotation.model_fields.values()]
     for each in inner:
@@ -88,11 +88,9 @@ def test_a_supplier_view_has_one_mandate_in_two_fields_and_it_is_its_own() -> No
 
 
 def test_a_supplier_view_adds_no_field_to_what_both_sides_see() -> None:
-    added = {field.name for field in dataclasses.fields(BrandView)} - {
-        field.name for field in dataclasses.fields(View)
-    }
+    added = set(BrandView.__struct_fields__) - set(View.__struct_fields__)
 
-    assert dataclasses.fields(SupplierView) == dataclasses.fields(View)
+    assert SupplierView.__struct_fields__ == View.__struct_fields__
     assert added == {"priorities"}
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from factories import make_config, make_conversation, make_supplier, make_terms, said
+from msgspec.structs import replace
 from rehearsal import Rehearsal, rehearse
 
 from actors.mechanism.agreement import prose_against

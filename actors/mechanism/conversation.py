@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.mechanism.amounts import private_amounts
 from actors.mechanism.figures import figures
@@ -37,8 +39,7 @@ PROGRESS = Decimal("0.005")
 """By how much a side must better its total for the other for it to count as progress (0.5 %)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublicMessage:
+class PublicMessage(Struct, frozen=True):
     """A message as the other side may see it."""
 
     seq: int
@@ -50,8 +51,7 @@ class PublicMessage:
     created_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class StandingOffer:
+class StandingOffer(Struct, frozen=True):
     """An offer that can be accepted until its sender makes another, or all ends."""
 
     seq: int
@@ -60,8 +60,7 @@ class StandingOffer:
     """In the quote's currency."""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """What a side remembers of the counterpart's offers, in its own utility."""
 
     first: float
@@ -71,8 +70,7 @@ class Received:
     best_allowed_worth: float
 
 
-@dataclass(frozen=True, slots=True)
-class Stance:
+class Stance(Struct, frozen=True):
     """One side of the conversation so far.
 
     What happens with every message builds the next one field by field, because
@@ -150,8 +148,7 @@ def _betters(total: Decimal, reference: Decimal | None, side: Side) -> bool:
     return total <= reference * (1 - PROGRESS)
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(Struct, frozen=True):
     """The state of one negotiation; replaced with every message, never edited."""
 
     quote: Quote

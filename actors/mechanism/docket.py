@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from storage.interventions import Action, Intervention, InterventionId, InterventionStatus
 from storage.records import Message, Sender
 
 
-@dataclass(frozen=True, slots=True)
-class Docket:
+class Docket(Struct, frozen=True):
     """What waits to become a user message, and what the brand owes an answer to."""
 
     waiting: tuple[Intervention, ...] = ()

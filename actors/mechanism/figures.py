@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from storage.money import DECIMALS
 from storage.terms.payment import read_instalments
@@ -47,8 +48,7 @@ _INVISIBLE = frozenset({"Cf", "Mn", "Me", "Cn", "Co"})
 _BLANKS = frozenset("\u115f\u1160\u2800")
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """A number found in prose."""
 
     text: str

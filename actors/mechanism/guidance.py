@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.limits import breaches, limited, limits_read
@@ -18,16 +19,14 @@ ACCEPT_WORDS = "Agreed: we accept your offer as it stands."
 FAREWELL_WORDS = "We end this negotiation here. Thank you for your time."
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """An intervention of which nothing holds, and why."""
 
     intervention: Intervention
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Guidance:
+class Guidance(Struct, frozen=True):
     """What interventions that wait together come to."""
 
     taken: tuple[Intervention, ...]

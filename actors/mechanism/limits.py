@@ -6,7 +6,8 @@ A person may change the brand's; `limited` is what becomes of its mandate.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from actors.mechanism.ruling import Refused, Rule
 from storage.mandates import UNIT_PRICE, LineId, Mandate
@@ -18,8 +19,7 @@ from storage.terms.kinds import KINDS, kind_of
 from storage.terms.payment import PaymentBrief
 
 
-@dataclass(frozen=True, slots=True)
-class Mandates:
+class Mandates(Struct, frozen=True):
     """Both sides' mandates as they are in force."""
 
     brand: Mandate

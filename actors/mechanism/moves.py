@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.ruling import Refused, Rule
@@ -23,8 +24,7 @@ MOVES = (Move.OFFER, Move.ACCEPT, Move.WALK_AWAY, Move.TALK)
 MOVES_BUT_ACCEPT = (Move.OFFER, Move.WALK_AWAY, Move.TALK)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A move as a negotiator proposes it; nothing in it is believed before it was judged."""
 
     move: Move | str
@@ -35,8 +35,7 @@ class Draft:
     """For an accept: the seq of the standing offer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Withheld:
+class Withheld(Struct, frozen=True):
     """In place of a draft: a negotiator saw itself that what it has would be refused."""
 
     rule: Rule

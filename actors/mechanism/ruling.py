@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from storage.records import Ending, Entry
 
@@ -42,16 +43,14 @@ class Refused(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """Why a draft went back; `reason` may hold figures that are private to its side."""
 
     rule: Rule
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(Struct, frozen=True):
     """What became of a draft: an entry to save, or a refusal."""
 
     entry: Entry | None = None

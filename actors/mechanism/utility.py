@@ -8,7 +8,8 @@ written in money), and u = m / span with span = s · (target − limit) + the be
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from storage.mandates import Mandate
 from storage.records import Priorities, Request, Terms
@@ -22,8 +23,7 @@ NOTHING = 1e-12
 """Money per unit that is too little to count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Utility:
+class Utility(Struct, frozen=True):
     """One side's view of what terms are worth; build it with `utility_of`."""
 
     request: Request

@@ -6,8 +6,9 @@ priorities, for a person's messages, or for another supplier.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from actors.mechanism.conversation import (
     Conversation,
@@ -23,8 +24,7 @@ from storage.records import Move, Priorities, Request, Style, SupplierProfile
 from storage.terms.kind import Side
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Struct, frozen=True, kw_only=True):
     """What both sides see of a negotiation, each from its own place."""
 
     request: Request
@@ -57,15 +57,13 @@ class View:
     """Which rule sent it back."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BrandView(View):
+class BrandView(View, frozen=True, kw_only=True):
     """What the brand's negotiator sees; `messages` holds the person's too."""
 
     priorities: Priorities
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupplierView(View):
+class SupplierView(View, frozen=True, kw_only=True):
     """What a supplier's negotiator sees."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from actors.mechanism.agreement import prose_against
 from actors.mechanism.moves import Draft, Withheld
