@@ -30,7 +30,7 @@ from actors.negotiators.errand import Errand
 from actors.negotiators.negotiator import Speaker
 from actors.runtime import LoopActor, Restart, in_thread, say, watched
 from actors.saves import CallEndSaved, CallNotStarted, CallStartSaved
-from actors.time_limits import TimeLimits
+from actors.time_limits import Limit, TimeLimits
 from storage.errors import BudgetReached, StorageError
 from storage.records import Origin
 from storage.terms.kind import Side
@@ -98,39 +98,41 @@ class Agent(LoopActor):
         say(reply_to, counted, self.loop.events)
 
     async def _draft(self, request: DraftMove) -> None:
-        task = asyncio.current_task()  # in a coroutine that is thrown away it can't be asked for
+        task, _ = self._drafts[request.draft_id]
         answer: MoveDrafted | DraftFailed | BudgetSpent
         try:
-            speaker = await self._speaker(request)
+            speaker = self._cast.at_hand(self.side, request.negotiator, request.view.supplier.id)
+            if speaker is None:
+                speaker = await self._made(request)
             if speaker.calls:
                 move = speaker.propose_on(self._errand(request), request.view)
                 proposal = await self._watched(speaker, move)
             elif speaker.blocks:
-                proposal = await self._in_thread(request, speaker)
+                proposal = await self._in_thread(request, speaker, task)
             else:
-                with self._limits.limit(request.timeout_s):
+                with Limit(self._limits, request.timeout_s, task):
                     proposal = await self._watched(speaker, speaker.propose(request.view))
             answer = _drafted(request, speaker, proposal)
         except BudgetReached:
             answer = BudgetSpent(draft_id=request.draft_id)
         except BaseException as error:
-            if task is not None and task.cancelling():
+            if task.cancelling():
                 raise
             answer = _failure(request, error)
         self._drafts.pop(request.draft_id, None)
         say(request.reply_to, answer, self.loop.events)
 
-    async def _speaker(self, request: DraftMove) -> Speaker:
+    async def _made(self, request: DraftMove) -> Speaker:
+        """A model that nobody chose for this system: its SDK takes long to import."""
         name, supplier_id = request.negotiator, request.view.supplier.id
-        if not self._cast.has(name):
-            # a model that nobody chose for this system: its SDK takes long to import
-            return await in_thread(lambda: self._cast.speaker(self.side, name, supplier_id))
-        return self._cast.speaker(self.side, name, supplier_id)
+        return await in_thread(lambda: self._cast.speaker(self.side, name, supplier_id))
 
-    async def _in_thread(self, request: DraftMove, speaker: Speaker) -> object:
+    async def _in_thread(
+        self, request: DraftMove, speaker: Speaker, task: asyncio.Task[None]
+    ) -> object:
         await self._queue(request)
         try:
-            with self._limits.limit(request.timeout_s):
+            with Limit(self._limits, request.timeout_s, task):
                 move = await in_thread(lambda: speaker.propose(request.view))
                 if inspect.iscoroutine(move):
                     return await self._watched(speaker, move)

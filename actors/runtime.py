@@ -210,6 +210,14 @@ class LoopInbox:
         return [envelope.message for envelope in left if envelope.reply_to is None]
 
 
+class LoopRef(pykka.ActorRef[Any]):
+    """Writes to a LoopActor: its inbox itself refuses what comes too late, so nobody asks first."""
+
+    def tell(self, message: Any) -> None:
+        """Send mail and wait for nothing; raises ActorDeadError when the actor has stopped."""
+        self.actor_inbox.put(Envelope(message))
+
+
 class LoopActor(pykka.Actor):
     """An actor without a thread of its own. Its handlers must not block."""
 
@@ -217,6 +225,10 @@ class LoopActor(pykka.Actor):
     supervisor: pykka.ActorRef[Any] | None
     actor_inbox: LoopInbox
     _has_failed: bool = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._actor_ref = LoopRef(self)
 
     @classmethod
     def start(
@@ -260,11 +272,16 @@ class LoopActor(pykka.Actor):
             if not self._started:
                 self._started = True
                 self.on_start()
-            elif (envelope := self._next_envelope()) is not None:
-                if envelope.reply_to is None:
-                    self._handle_receive(envelope.message)
+            elif self._has_failed:
+                envelope = self._take_urgent()
+            elif not self.actor_inbox.empty():
+                envelope = self.actor_inbox.get()
+            if envelope is not None:
+                # Pykka would look for its own four kinds of mail in each piece of ours
+                if envelope.reply_to is None and type(envelope.message) not in PYKKA_MAIL:
+                    self.on_receive(envelope.message)
                 else:
-                    self._handle_ask(envelope, envelope.reply_to)
+                    self._handle_pykkas(envelope)
         except BaseException as error:  # noqa: BLE001 - not even SystemExit may stop other actors
             self._fail(error, None if envelope is None else envelope.message)
         held_s = time.perf_counter() - began
@@ -272,9 +289,7 @@ class LoopActor(pykka.Actor):
             doing = "on_start" if envelope is None else type(envelope.message).__name__
             self.loop.held(f"{type(self).__name__}.{doing}", held_s)
 
-    def _next_envelope(self) -> Envelope[Any] | None:
-        if not self._has_failed:
-            return None if self.actor_inbox.empty() else self.actor_inbox.get()
+    def _take_urgent(self) -> Envelope[Any] | None:
         envelope = self.actor_inbox.get_urgent()
         if envelope is not None:
             self._has_failed = False
@@ -282,17 +297,15 @@ class LoopActor(pykka.Actor):
             self.actor_inbox.open(partial(self.loop.wake, self))
         return envelope
 
-    def _handle_receive(self, message: Any) -> Any:
-        # Pykka would look for its own four kinds of mail in each piece of ours
-        if type(message) in PYKKA_MAIL:
-            return super()._handle_receive(message)
-        return self.on_receive(message)
-
-    def _handle_ask(self, envelope: Envelope[Any], reply_to: pykka.Future[Any]) -> None:
+    def _handle_pykkas(self, envelope: Envelope[Any]) -> None:
+        """Handle a stop, a proxy's mail, or what somebody asks and waits for."""
+        if envelope.reply_to is None:
+            self._handle_receive(envelope.message)
+            return
         try:
-            reply_to.set(self._handle_receive(envelope.message))
+            envelope.reply_to.set(self._handle_receive(envelope.message))
         except BaseException:  # noqa: BLE001 - the asker gets it, whatever it is
-            reply_to.set_exception()
+            envelope.reply_to.set_exception()
 
     def _fail(self, error: BaseException, mail: object) -> None:
         self._has_failed = True

@@ -6,7 +6,7 @@ Nearly every limit is kept, so a timer for each would be made only to be taken b
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Self
+from typing import Any
 
 Task = asyncio.Task[Any]
 
@@ -21,14 +21,6 @@ class TimeLimits:
         self._ends: dict[Task, float] = {}
         """When the time of each is over, on the loop's clock."""
         self._timer: asyncio.TimerHandle | None = None
-
-    def limit(self, seconds: float) -> Limit:
-        """Bound what a `with` of the current task holds.
-
-        Raises:
-            TimeoutError: On leaving the `with`, if it was cancelled for taking too long.
-        """
-        return Limit(self, seconds)
 
     def start(self, task: Task, seconds: float) -> None:
         """Cancel the task in that time."""
@@ -61,17 +53,18 @@ class Limit:
 
     __slots__ = ("_limits", "_seconds", "_task")
 
-    def __init__(self, limits: TimeLimits, seconds: float) -> None:
+    def __init__(self, limits: TimeLimits, seconds: float, task: Task) -> None:
+        """Bound what a `with` of that task holds.
+
+        Raises:
+            TimeoutError: On leaving the `with`, if it was cancelled for taking too long.
+        """
         self._limits = limits
         self._seconds = seconds
-        self._task: Task
-
-    def __enter__(self) -> Self:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - without one nothing could be cancelled
         self._task = task
-        self._limits.start(task, self._seconds)
-        return self
+
+    def __enter__(self) -> None:
+        self._limits.start(self._task, self._seconds)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         if not self._limits.stop(self._task):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from actors.time_limits import TimeLimits
+from actors.time_limits import Limit, TimeLimits
 
 
 def outcome(work: Callable[[TimeLimits], Coroutine[Any, Any, object]]) -> object:
@@ -33,7 +33,7 @@ def current() -> asyncio.Task[Any]:
 
 def test_what_takes_too_long_is_a_timeout_and_the_task_goes_on() -> None:
     async def work(limits: TimeLimits) -> object:
-        with pytest.raises(TimeoutError), limits.limit(0.01):
+        with pytest.raises(TimeoutError), Limit(limits, 0.01, current()):
             await forever()
         return current().cancelling()
 
@@ -42,11 +42,11 @@ def test_what_takes_too_long_is_a_timeout_and_the_task_goes_on() -> None:
 
 def test_a_shorter_limit_is_noticed_before_a_longer_one_that_began_earlier() -> None:
     async def short(limits: TimeLimits) -> None:
-        with limits.limit(0.01):
+        with Limit(limits, 0.01, current()):
             await forever()
 
     async def work(limits: TimeLimits) -> object:
-        with limits.limit(3600):
+        with Limit(limits, 3600, current()):
             (done,) = await asyncio.gather(short(limits), return_exceptions=True)
         return done
 
@@ -55,7 +55,7 @@ def test_a_shorter_limit_is_noticed_before_a_longer_one_that_began_earlier() -> 
 
 def test_each_of_several_limits_is_noticed() -> None:
     async def limited(limits: TimeLimits, seconds: float) -> None:
-        with limits.limit(seconds):
+        with Limit(limits, seconds, current()):
             await forever()
 
     async def work(limits: TimeLimits) -> object:
@@ -69,7 +69,7 @@ def test_each_of_several_limits_is_noticed() -> None:
 
 def test_what_was_in_time_is_not_cancelled_later() -> None:
     async def work(limits: TimeLimits) -> object:
-        with limits.limit(0.01):
+        with Limit(limits, 0.01, current()):
             pass
         await asyncio.sleep(0.03)
         return "done"
@@ -79,7 +79,7 @@ def test_what_was_in_time_is_not_cancelled_later() -> None:
 
 def test_who_cancels_the_task_is_obeyed_even_when_its_time_is_over_too() -> None:
     async def work(limits: TimeLimits) -> object:
-        with limits.limit(0.01):
+        with Limit(limits, 0.01, current()):
             try:
                 await forever()
             finally:
@@ -91,13 +91,13 @@ def test_who_cancels_the_task_is_obeyed_even_when_its_time_is_over_too() -> None
 
 def test_an_error_or_a_result_after_the_time_is_kept() -> None:
     async def work(limits: TimeLimits) -> None:
-        with limits.limit(0.01):
+        with Limit(limits, 0.01, current()):
             try:
                 await forever()
             except asyncio.CancelledError:
                 result = "late"
         assert current().cancelling() == 0
-        with limits.limit(0.01):
+        with Limit(limits, 0.01, current()):
             try:
                 await forever()
             except asyncio.CancelledError:
@@ -108,7 +108,7 @@ def test_an_error_or_a_result_after_the_time_is_kept() -> None:
 
 def test_a_cancellation_before_the_time_is_over_is_no_timeout() -> None:
     async def work(limits: TimeLimits) -> object:
-        with limits.limit(3600):
+        with Limit(limits, 3600, current()):
             raise asyncio.CancelledError
 
     assert isinstance(outcome(work), asyncio.CancelledError)

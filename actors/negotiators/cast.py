@@ -95,9 +95,11 @@ class Cast:
             raise ConfigError([f"the {side}'s negotiator was an object: give one again"])
         return given
 
-    def has(self, name: str) -> bool:
-        """Whether that speaker is at hand, so that nobody need wait until it is made."""
-        return name == CUSTOM or name in self._named
+    def at_hand(self, side: Side, name: str, supplier_id: SupplierId) -> Speaker | None:
+        """The same, or None while it must first be made, which takes long where it is a model."""
+        if name != CUSTOM:
+            return self._named.get(name)
+        return self.speaker(side, name, supplier_id)
 
     def _choose(self, who: Any) -> Speaker:
         if not isinstance(who, str):
