@@ -98,7 +98,8 @@ class Drafting:
         """Ask for a move: of who is next, or as requested."""
         if request is None:
             request = self._first_request(conversation.next_side)
-        self._cancel()
+        if self._open is not None:
+            self._cancel(self._open)
         self.request = request
         self._open = DraftId(f"{self._negotiation.id}/{self._own}-{next(self._numbers)}")
         mail = DraftMove(
@@ -147,7 +148,9 @@ class Drafting:
 
     def drop(self) -> None:
         """Ask for nothing any more."""
-        self._cancel()
+        if self._open is not None:
+            self._cancel(self._open)
+        self._overdue_at = math.inf
         self.request = None
 
     def close(self) -> None:
@@ -174,11 +177,9 @@ class Drafting:
             return view_for(conversation, request.side)
         return view_for(conversation, request.side, refusal.reason, refusal.rule)
 
-    def _cancel(self) -> None:
-        self._overdue_at = math.inf
-        if self._open is not None and self.request is not None:
-            cancel = CancelDraft(draft_id=self._open)
-            self._say(self._colleagues.agent(self.request.side), cancel)
+    def _cancel(self, open_draft: DraftId) -> None:
+        cancel = CancelDraft(draft_id=open_draft)
+        self._say(self._colleagues.agent(self._asked.side), cancel)
         self._open = None
 
     def _check_deadline(self) -> None:

@@ -71,11 +71,7 @@ class Received(Struct, frozen=True):
 
 
 class Stance(Struct, frozen=True):
-    """One side of the conversation so far.
-
-    What happens with every message builds the next one field by field, because
-    `dataclasses.replace` takes several times as long.
-    """
+    """One side of the conversation so far."""
 
     mandate: Mandate
     utility: Utility
@@ -97,12 +93,9 @@ class Stance(Struct, frozen=True):
         """
         values = frozenset(offer.terms.others.items())
         bettered = _betters(offer.total, self.progress_total, self.utility.side)
-        stance = Stance(
-            mandate=self.mandate,
-            utility=self.utility,
-            secrets=self.secrets,
+        stance = replace(
+            self,
             standing=offer,
-            received=self.received,
             progress_total=offer.total if bettered else self.progress_total,
             offered=self.offered | values,
         )
@@ -116,15 +109,7 @@ class Stance(Struct, frozen=True):
         allowed, allowed_worth = so_far.best_allowed, so_far.best_allowed_worth
         if worth > allowed_worth and not breaches(terms, self.mandate, self.utility.side):
             allowed, allowed_worth = terms, worth
-        return Stance(
-            mandate=self.mandate,
-            utility=self.utility,
-            secrets=self.secrets,
-            standing=self.standing,
-            received=Received(so_far.first, best, allowed, allowed_worth),
-            progress_total=self.progress_total,
-            offered=self.offered,
-        )
+        return replace(self, received=Received(so_far.first, best, allowed, allowed_worth))
 
 
 def _stance(
@@ -214,6 +199,12 @@ class Conversation(Struct, frozen=True):
         """One side of it."""
         return self.brand if side is Side.BRAND else self.supplier
 
+    def stances(self, side: Side) -> tuple[Stance, Stance]:
+        """A side and the other one, as the first sees them."""
+        if side is Side.BRAND:
+            return self.brand, self.supplier
+        return self.supplier, self.brand
+
     @property
     def next_side(self) -> Side:
         """Who speaks next: the brand opens, and answers the supplier and the person."""
@@ -291,15 +282,10 @@ class Conversation(Struct, frozen=True):
         stale_rounds = self.stale_rounds
         if round_ended:
             stale_rounds = 0 if progressed else stale_rounds + 1
-        return Conversation(
-            quote=self.quote,
-            negotiation=self.negotiation,
-            request=self.request,
-            profile=self.profile,
-            priorities=self.priorities,
+        return replace(
+            self,
             brand=theirs if round_ended else own,
             supplier=own if round_ended else theirs,
-            status=self.status,
             message_count=message.seq,
             rounds=self.rounds + round_ended,
             stale_rounds=stale_rounds,
@@ -312,7 +298,7 @@ class Conversation(Struct, frozen=True):
 
     def _spoken(self, side: Side, message: Message) -> tuple[Stance, Stance, bool]:
         """Both stances after a message, its sender's first, and whether the round has progress."""
-        own, theirs = self.stance(side), self.stance(side.other)
+        own, theirs = self.stances(side)
         if message.move is not Move.OFFER or message.terms is None:
             return own, theirs, self.progressed
         offer = StandingOffer(message.seq, message.terms, self.request.total(message.terms))

@@ -111,13 +111,13 @@ def read_terms(raw: Terms | Mapping[str, Any] | None, request: Request) -> Terms
 
 def legal_moves(conversation: Conversation, side: Side) -> tuple[Move, ...]:
     """The moves that a side may make now (rules 6 and 10)."""
-    can_accept = conversation.stance(side.other).standing is not None
-    if side is Side.BRAND and conversation.is_closing:
+    if side is Side.SUPPLIER:
+        return MOVES_BUT_ACCEPT if conversation.brand.standing is None else MOVES
+    can_accept = conversation.supplier.standing is not None
+    if conversation.is_closing:
         return CLOSING_MOVES if can_accept else (Move.WALK_AWAY,)
     legal = MOVES if can_accept else MOVES_BUT_ACCEPT
-    if side is Side.BRAND and conversation.must_move:
-        return legal[:-1]  # anything but talk
-    return legal
+    return legal[:-1] if conversation.must_move else legal  # anything but talk
 
 
 def check_legal(move: Move, conversation: Conversation, side: Side) -> None:

@@ -77,7 +77,7 @@ def view_for(
     refused_by: Rule | None = None,
 ) -> BrandView | SupplierView:
     """What a side sees when it is asked for its next move."""
-    own, theirs = conversation.stance(side), conversation.stance(side.other)
+    own, theirs = conversation.stances(side)
     negotiation = conversation.negotiation
     shared: dict[str, Any] = {
         "request": conversation.request,
