@@ -32,11 +32,15 @@ from storage.store import Store
 class Clocked(Haggler):
     """Notes the process's CPU when its last tenth begins."""
 
-    at = 0.0
+    def __init__(self, messages: int) -> None:
+        super().__init__(messages)
+        self.last = max(1, messages // 10)
+        """How many messages that is."""
+        self.at = 0.0
 
     async def next_move(self, view: Any) -> Draft:
         """The next offer."""
-        if len(view.messages) == self.messages - self.messages // 10:
+        if len(view.messages) == self.messages - self.last:
             self.at = time.process_time()
         return await super().next_move(view)
 
@@ -66,7 +70,7 @@ def cpu_ms(folder: Path, rounds: int, negotiations: int) -> tuple[float, float]:
         assert [message.seq for message in said] == list(range(1, messages + 1)), len(said)
         assert negotiation.ended_at == said[-1].created_at
     each = 1000 * (ended - began) / (messages * negotiations)
-    return each, 1000 * (ended - stand_in.at) / (messages // 10)
+    return each, 1000 * (ended - stand_in.at) / stand_in.last
 
 
 def main(arguments: Sequence[str]) -> None:

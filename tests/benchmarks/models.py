@@ -1,46 +1,45 @@
 """What our own part of a model's call costs, and how many negotiations wait for models at once.
 
-    python tests/benchmarks/models.py
+    python tests/benchmarks/models.py [--keep] [runs=3] [negotiations=100] [answer_s=3]
 
 Prints one JSON line. One negotiation and then 100 are played by models that take 3 s for each
-answer: the ratio of their times. Then the CPU per call of our own, all of it, against that of the
-SDK making the same calls alone, both without the server, which runs in a process of its own.
+answer: the ratio of their times. Then the CPU per call of the whole system, rules, hashes, database
+and log included, against that of the SDK making the same calls alone, over HTTP both; their
+difference is `our_cpu_ms_per_call`, and `share` is what that is of the SDK's. The server runs in a
+process of its own, whose CPU is not counted.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
-from pydantic import SecretStr
+from mistralai.client import Mistral, models
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
+from benchmarks.kept import arguments, publish, size
 from factories import make_config, make_conversation, make_supplier, quote_fields, said
 from modelled import KEY
 
 from actors.mechanism.views import view_for
 from actors.negotiators.answers import MOVE
-from actors.negotiators.mistral import MistralClient
 from actors.negotiators.model_settings import ModelSettings
 from actors.negotiators.prompts import Prompt, move_prompt
 from actors.system import NegotiationSystem
 from storage.records import Sender
 from storage.terms.kind import Side
 
-NEGOTIATIONS = 100
-DELAY_S = 3.0
-RUNS = 3
 SERVER = Path(__file__).parent.parent / "model_server.py"
 
 
@@ -79,23 +78,40 @@ def negotiate(url: str, negotiations: int) -> tuple[float, float, list[tuple[Any
     return wall, cpu, calls
 
 
-def sdk_alone(url: str, calls: int) -> float:
-    """CPU seconds per call of the SDK, with a prompt as long as ours and our schema."""
-    client = MistralClient(ModelSettings(server_url=url), SecretStr(KEY))
+def sdk_alone(url: str, calls: int, at_once: int) -> float:
+    """CPU seconds per call of the SDK, with a prompt as long as ours, our schema and our limits."""
+    settings = ModelSettings(server_url=url)
     prompt = prompt_like_ours()
+    said: list[models.ChatCompletionRequestMessage] = [
+        models.SystemMessage(content=prompt.system),
+        models.UserMessage(content=prompt.user),
+    ]
+    answer = {"name": "answer", "schema": dict(MOVE), "strict": True}
+    answered = models.ResponseFormat(
+        type="json_schema", json_schema=models.JSONSchema.model_validate(answer)
+    )
+
+    async def work(sdk: Mistral, left: Iterator[int]) -> None:
+        for _ in left:
+            response = await sdk.chat.complete_async(
+                model=settings.model,
+                messages=said,
+                temperature=settings.temperature,
+                max_tokens=settings.max_tokens,
+                random_seed=settings.random_seed,
+                response_format=answered,
+            )
+            assert response.choices
 
     async def run() -> float:
-        began = time.process_time()
-        left = iter(range(calls))
-
-        async def work() -> None:
-            for _ in left:
-                await client.complete(prompt, MOVE)
-
-        await asyncio.gather(*(work() for _ in range(NEGOTIATIONS)))
-        used = time.process_time() - began
-        await client.close()
-        return used / calls
+        most = settings.concurrency
+        limits = httpx2.Limits(max_connections=most, max_keepalive_connections=most)
+        async with httpx2.AsyncClient(limits=limits) as http:
+            sdk = Mistral(api_key=KEY, server_url=url, async_client=http)
+            began = time.process_time()
+            left = iter(range(calls))
+            await asyncio.gather(*(work(sdk, left) for _ in range(at_once)))
+            return (time.process_time() - began) / calls
 
     return asyncio.run(run())
 
@@ -108,37 +124,45 @@ def prompt_like_ours() -> Prompt:
     return move_prompt(view_for(conversation, Side.BRAND))
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, one kind after the other in each run, so that the machine's mood hits all."""
+    runs, answer_s = int(size(arguments, "runs", 3)), size(arguments, "answer_s", 3.0)
+    negotiations = int(size(arguments, "negotiations", 100))
     ratios, ones, many = [], [], []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MISTRAL_API_KEY", KEY)
-        with served(DELAY_S) as url:
-            for _ in range(RUNS):
+        with served(answer_s) as url:
+            for _ in range(runs):
                 ones.append(negotiate(url, 1)[0])
-                many.append(negotiate(url, NEGOTIATIONS)[0])
+                many.append(negotiate(url, negotiations)[0])
                 ratios.append(many[-1] / ones[-1])
-        shares = []
+        costs = []
         with served(0) as url:
-            for _ in range(RUNS):
-                _, cpu, calls = negotiate(url, NEGOTIATIONS)
-                sdk = sdk_alone(url, len(calls))
-                shares.append((cpu / len(calls) - sdk, sdk))
-    ours, sdk = (statistics.median(each) * 1000 for each in zip(*shares, strict=True))
-    result = {
-        "benchmark": "models",
-        "negotiations": NEGOTIATIONS,
-        "answer_s": DELAY_S,
-        "one_s": round(statistics.median(ones), 2),
-        "many_s": round(statistics.median(many), 2),
-        "ratio": round(statistics.median(ratios), 2),
-        "sdk_cpu_ms_per_call": round(sdk, 2),
-        "our_cpu_ms_per_call": round(ours, 2),
-        "share": round(statistics.median(own / of_sdk for own, of_sdk in shares), 2),
-    }
-    json.dump(result, sys.stdout)
-    print()
+            for _ in range(runs):
+                _, cpu, calls = negotiate(url, negotiations)
+                costs.append((cpu / len(calls), sdk_alone(url, len(calls), negotiations)))
+    whole, sdk, ours = (
+        round(1000 * statistics.median(each), 2)
+        for each in zip(*((all_, sdk, all_ - sdk) for all_, sdk in costs), strict=True)
+    )
+    publish(
+        {
+            "benchmark": "models",
+            "runs": runs,
+            "negotiations": negotiations,
+            "answer_s": answer_s,
+            "one_s": round(statistics.median(ones), 2),
+            "many_s": round(statistics.median(many), 2),
+            "ratio": round(statistics.median(ratios), 2),
+            "sdk_cpu_ms_per_call": sdk,
+            "whole_cpu_ms_per_call": whole,
+            "our_cpu_ms_per_call": ours,
+            "share": round(statistics.median(all_ / sdk - 1 for all_, sdk in costs), 2),
+            "whole_ratio": round(statistics.median(all_ / sdk for all_, sdk in costs), 2),
+        },
+        arguments,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(arguments())

@@ -1,64 +1,78 @@
-"""How long it takes to start: the libraries alone, `main.py --help`, and the whole sample.
+"""How long it takes to start: libraries alone, the face, `main.py --help`, and the whole sample.
 
-    python tests/benchmarks/start_up.py [RUNS]
+    python tests/benchmarks/start_up.py [--keep] [runs=7]
 
-Prints one JSON line: median seconds of each over 7 runs in turn, and for the last two the median
-of their ratios to importing the libraries in the same turn.
+Prints one JSON line: median seconds of each in turn, of a fresh Python process in a fresh folder,
+and but for the libraries the median of their ratios to importing the libraries in the same turn.
+`face` is what a program imports that embeds the system; `first_output` is the time until the first
+byte of the sample can be read from its standard output.
 """
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent.parent)]
+
+from benchmarks.kept import arguments, publish, size
 
 MAIN = Path(__file__).parent.parent.parent / "main.py"
 COMMANDS = {
     "import": ("-c", "import pydantic, pykka, peewee, structlog"),
+    "face": ("-c", f"import sys; sys.path.insert(0, {str(MAIN.parent)!r}); import actors.system"),
     "help": (str(MAIN), "--help"),
     "sample": (str(MAIN),),
 }
 RUNS = 7
 
 
-def seconds(arguments: Iterable[str]) -> float:
-    """Wall seconds of one fresh Python process in a fresh folder, its output thrown away."""
+def seconds(command: Iterable[str]) -> tuple[float, float]:
+    """Wall seconds of one fresh Python process to its first output and to its end."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        subprocess.run(
-            [sys.executable, *arguments],
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
-        return time.perf_counter() - began
+        with subprocess.Popen(
+            [sys.executable, *command], cwd=folder, stdout=subprocess.PIPE, bufsize=0
+        ) as process:
+            assert process.stdout is not None
+            process.stdout.read(1)
+            first = time.perf_counter() - began
+            process.stdout.read()
+        assert process.returncode == 0, command
+        return first, time.perf_counter() - began
 
 
 def measured(runs: int = RUNS) -> dict[str, object]:
     """Measure all commands in turn, so that the machine's mood hits each of them."""
-    for arguments in COMMANDS.values():
-        seconds(arguments)  # the first run of each writes byte code and warms the disk
-    took = [{name: seconds(args) for name, args in COMMANDS.items()} for _ in range(runs)]
+    for command in COMMANDS.values():
+        seconds(command)  # the first run of each writes byte code and warms the disk
+    took = [_turn() for _ in range(runs)]
     medians = {
-        f"{name}_s": round(statistics.median(turn[name] for turn in took), 3) for name in COMMANDS
+        f"{name}_s": round(statistics.median(turn[name] for turn in took), 3) for name in took[0]
     }
     ratios = {
         f"{name}_ratio": round(statistics.median(t[name] / t["import"] for t in took), 2)
-        for name in ("help", "sample")
+        for name in took[0]
+        if name != "import"
     }
     return {"benchmark": "start_up", "runs": runs, **medians, **ratios}
 
 
-def main(arguments: Iterable[str]) -> None:
+def _turn() -> dict[str, float]:
+    both = {name: seconds(command) for name, command in COMMANDS.items()}
+    whole = {name: end for name, (_, end) in both.items()}
+    return whole | {"first_output": both["sample"][0]}
+
+
+def main(arguments: Sequence[str]) -> None:
     """Measure, and print one line."""
-    json.dump(measured(int(next(iter(arguments), RUNS))), sys.stdout)
-    print()
+    publish(measured(int(size(arguments, "runs", RUNS))), arguments)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(arguments())

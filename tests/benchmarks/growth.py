@@ -1,0 +1,188 @@
+"""What the number of messages in a database does to what people and programs do with it.
+
+    python tests/benchmarks/growth.py [--keep] [runs=5] [smallest=1000] [largest=1000000]
+
+Prints one JSON line: for databases of 10³ to 10⁶ messages the medians, measured in turn, of
+
+- `show`: what the face reads of one negotiation of 10 messages; `show_command` in a terminal;
+- `list`: all quotes by the face; `list_command`; `list_command_open`, only those that negotiate;
+- `start`: until the system is ready, on a database that was opened before;
+- `message`: one more message: a negotiation of 200 between stand-ins that answer at once, from its
+  start to its end, divided by its messages.
+
+`_ratio` is the largest database to the smallest. A database is one that grew by use: every 1,000
+messages are a quote more, completed, with 100 suppliers and 10 messages each; and one quote goes on
+in each of them. So `list` is longer on the largest one because it shows 1,000 times as many quotes:
+`list_each` is what it takes by the face for each of these. The aim, a ratio of at most 1.5,
+concerns what shows or does the same at every size: all but `list` and `list_command`.
+
+The first 1,000 messages are played; the others are copies of them under ids of their own, with the
+hashes that go with these. `verify` has nothing to say of the smallest two databases, and none lost
+a row in the end.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
+
+from benchmarks.haggling import Haggler, haggling_config, haggling_quote
+from benchmarks.kept import arguments, publish, size
+from benchmarks.multiplied import counted, multiply
+from verified import faults
+
+from actors.reading import Reading
+from actors.system import NegotiationSystem
+from storage.records import NegotiationId, QuoteId
+from storage.store import Store
+
+MAIN = Path(__file__).parent.parent.parent / "main.py"
+MESSAGES = 10
+"""Of each negotiation."""
+STEP = 10
+"""How many times larger each database is than the one before."""
+REPEATS = 20
+"""How often what takes milliseconds is done for one figure."""
+MORE = 200
+"""Messages of the negotiation that is added to a database."""
+FIGURES = (
+    "show_ms",
+    "show_command_s",
+    "list_ms",
+    "list_each_us",
+    "list_command_s",
+    "list_command_open_s",
+    "start_s",
+    "message_ms",
+)
+
+
+def played(database: Path, suppliers: int) -> tuple[QuoteId, NegotiationId]:
+    """A database of one quote, completed, and of one that is left open."""
+    with _started(database, suppliers) as system:
+        quote = system.create_quote(haggling_quote(notes="Completed"))
+        system.start_negotiations(quote.id)
+        negotiations = system.wait(quote.id)
+        waiting = system.create_quote(haggling_quote(notes="Goes on"))
+        system.start_negotiations(waiting.id, automatic=False)
+        system.wait(waiting.id)
+    assert {each.message_count for each in negotiations} == {MESSAGES}
+    return quote.id, negotiations[0].id
+
+
+def _started(database: Path, suppliers: int = 1, messages: int = MESSAGES) -> NegotiationSystem:
+    config, stand_in = haggling_config(suppliers, messages), Haggler(messages)
+    return NegotiationSystem.start(config, database=database, brand=stand_in, suppliers=stand_in)
+
+
+class Grown:
+    """A database of some size, and what is measured on it."""
+
+    def __init__(self, folder: Path, suppliers: int, times: int) -> None:
+        """Make it.
+
+        Args:
+            times: How many completed quotes it holds.
+        """
+        self.path = folder / f"{suppliers}-{times}.db"
+        quote_id, self.shown = played(self.path, suppliers)
+        multiply(self.path, quote_id, times - 1)
+        with _started(self.path):
+            pass  # what is first is done
+        self.rows = counted(self.path)
+        self.quotes = times + 1
+
+    def turn(self) -> dict[str, float]:
+        """Each once, by the name of the figure."""
+        reading = Reading(Store(self.path, read_only=True))
+        list_s = _seconds(reading.quotes, 1)
+        return {
+            "show_ms": 1000 * _seconds(lambda: reading.loaded(self.shown), REPEATS),
+            "show_command_s": self._command("show", self.shown),
+            "list_ms": 1000 * list_s,
+            "list_each_us": 1_000_000 * list_s / self.quotes,
+            "list_command_s": self._command("list"),
+            "list_command_open_s": self._command("list", "--status", "negotiating"),
+            **self._engine(),
+        }
+
+    def _command(self, *words: str) -> float:
+        command = [sys.executable, str(MAIN), *words, "--database", str(self.path)]
+        began = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        return time.perf_counter() - began
+
+    def _engine(self) -> dict[str, float]:
+        began = time.perf_counter()
+        with _started(self.path, messages=MORE) as system:
+            ready = time.perf_counter()
+            quote = system.create_quote(haggling_quote(notes="One more"))
+            system.start_negotiations(quote.id)
+            (negotiation,) = system.wait(quote.id)
+            spoken = time.perf_counter()
+        assert negotiation.message_count == MORE
+        self.rows += MORE
+        self.quotes += 1
+        return {"start_s": ready - began, "message_ms": 1000 * (spoken - ready) / MORE}
+
+
+def _seconds(work: Callable[[], object], repeats: int) -> float:
+    began = time.perf_counter()
+    for _ in range(repeats):
+        work()
+    return (time.perf_counter() - began) / repeats
+
+
+def check(grown: Sequence[Grown]) -> None:
+    """Nothing is lost, and the smallest ones are as if they had been played."""
+    for each in grown:
+        assert counted(each.path) == each.rows, each.path
+        assert len(Store(each.path, read_only=True).quotes()) == each.quotes
+    for each in grown[:2]:
+        assert faults(each.path) == [], faults(each.path)[:3]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure all sizes in turn, so that the machine's mood hits each of them."""
+    runs = int(size(arguments, "runs", 5))
+    smallest = int(size(arguments, "smallest", 1_000))
+    largest = int(size(arguments, "largest", 1_000_000))
+    sizes = [smallest]
+    while sizes[-1] * STEP <= largest:
+        sizes.append(sizes[-1] * STEP)
+    took: dict[int, list[dict[str, float]]] = {each: [] for each in sizes}
+    with tempfile.TemporaryDirectory() as folder:
+        suppliers = smallest // MESSAGES
+        grown = {each: Grown(Path(folder), suppliers, each // smallest) for each in sizes}
+        for run in range(runs + 1):
+            for each, database in grown.items():
+                figures = database.turn()
+                if run > 0:  # the first one warms the disk's cache
+                    took[each].append(figures)
+        check(list(grown.values()))
+    publish({"benchmark": "growth", "runs": runs, "smallest": sizes[0], **told(took)}, arguments)
+
+
+def told(took: Mapping[int, Sequence[Mapping[str, float]]]) -> dict[str, float]:
+    """Medians by figure and size, and the ratio of the largest to the smallest."""
+    found: dict[str, float] = {"largest": max(took)}
+    for name in FIGURES:
+        medians = {
+            each: statistics.median(one[name] for one in runs) for each, runs in took.items()
+        }
+        figure, unit = name.rsplit("_", 1)
+        for each, median in medians.items():
+            found[f"{figure}_at_{each}_{unit}"] = round(median, 3)
+        found[f"{figure}_ratio"] = round(medians[max(took)] / medians[min(took)], 2)
+    return found
+
+
+if __name__ == "__main__":
+    main(arguments())
