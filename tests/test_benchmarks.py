@@ -14,7 +14,7 @@ from benchmarks.kept import KEPT
 
 FOLDER = Path(__file__).parent / "benchmarks"
 TINY: Mapping[str, tuple[str, ...]] = {
-    "growth": ("runs=1", "smallest=20", "largest=200"),
+    "growth": ("runs=1", "smallest=20", "largest=200", "more=10"),
     "long_negotiation": ("runs=1", "short=2", "long=20"),
     "models": ("runs=1", "negotiations=2", "answer_s=0"),
     "recovery": ("runs=1", "negotiations=5"),

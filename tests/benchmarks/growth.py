@@ -1,6 +1,7 @@
 """What the number of messages in a database does to what people and programs do with it.
 
     python tests/benchmarks/growth.py [--keep] [runs=5] [smallest=1000] [largest=1000000]
+        [more=200]
 
 Prints one JSON line: for databases of 10³ to 10⁶ messages the medians, measured in turn, of
 
@@ -8,7 +9,7 @@ Prints one JSON line: for databases of 10³ to 10⁶ messages the medians, measu
 - `list`: all quotes by the face; `list_command`; `list_command_open`, only those that negotiate;
 - `start`: until the system is ready, on a database that was opened before;
 - `message`: one more message: a negotiation of 200 between stand-ins that answer at once, from its
-  start to its end, divided by its messages.
+  start to its end, divided by its messages; the median of five.
 
 `_ratio` is the largest database to the smallest. A database is one that grew by use: every 1,000
 messages are a quote more, completed, with 100 suppliers and 10 messages each; and one quote goes on
@@ -50,8 +51,8 @@ STEP = 10
 """How many times larger each database is than the one before."""
 REPEATS = 20
 """How often what takes milliseconds is done for one figure."""
-MORE = 200
-"""Messages of the negotiation that is added to a database."""
+NEGOTIATIONS = 5
+"""How many are added to a database each time; the median counts."""
 FIGURES = (
     "show_ms",
     "show_command_s",
@@ -85,11 +86,12 @@ def _started(database: Path, suppliers: int = 1, messages: int = MESSAGES) -> Ne
 class Grown:
     """A database of some size, and what is measured on it."""
 
-    def __init__(self, folder: Path, suppliers: int, times: int) -> None:
+    def __init__(self, folder: Path, suppliers: int, times: int, more: int) -> None:
         """Make it.
 
         Args:
             times: How many completed quotes it holds.
+            more: Messages of a negotiation that is added later.
         """
         self.path = folder / f"{suppliers}-{times}.db"
         quote_id, self.shown = played(self.path, suppliers)
@@ -98,6 +100,7 @@ class Grown:
             pass  # what is first is done
         self.rows = counted(self.path)
         self.quotes = times + 1
+        self._more = more
 
     def turn(self) -> dict[str, float]:
         """Each once, by the name of the figure."""
@@ -121,16 +124,22 @@ class Grown:
 
     def _engine(self) -> dict[str, float]:
         began = time.perf_counter()
-        with _started(self.path, messages=MORE) as system:
+        with _started(self.path, messages=self._more) as system:
             ready = time.perf_counter()
-            quote = system.create_quote(haggling_quote(notes="One more"))
-            system.start_negotiations(quote.id)
-            (negotiation,) = system.wait(quote.id)
-            spoken = time.perf_counter()
-        assert negotiation.message_count == MORE
-        self.rows += MORE
+            took = [self._one_more(system) for _ in range(NEGOTIATIONS)]
+        return {"start_s": ready - began, "message_ms": 1000 * statistics.median(took) / self._more}
+
+    def _one_more(self, system: NegotiationSystem) -> float:
+        """Seconds of a further negotiation."""
+        self.rows += self._more
         self.quotes += 1
-        return {"start_s": ready - began, "message_ms": 1000 * (spoken - ready) / MORE}
+        quote = system.create_quote(haggling_quote(notes="One more"))
+        began = time.perf_counter()
+        system.start_negotiations(quote.id)
+        (negotiation,) = system.wait(quote.id)
+        took = time.perf_counter() - began
+        assert negotiation.message_count == self._more
+        return took
 
 
 def _seconds(work: Callable[[], object], repeats: int) -> float:
@@ -154,13 +163,14 @@ def main(arguments: Sequence[str]) -> None:
     runs = int(size(arguments, "runs", 5))
     smallest = int(size(arguments, "smallest", 1_000))
     largest = int(size(arguments, "largest", 1_000_000))
+    more = int(size(arguments, "more", 200))
     sizes = [smallest]
     while sizes[-1] * STEP <= largest:
         sizes.append(sizes[-1] * STEP)
     took: dict[int, list[dict[str, float]]] = {each: [] for each in sizes}
     with tempfile.TemporaryDirectory() as folder:
         suppliers = smallest // MESSAGES
-        grown = {each: Grown(Path(folder), suppliers, each // smallest) for each in sizes}
+        grown = {each: Grown(Path(folder), suppliers, each // smallest, more) for each in sizes}
         for run in range(runs + 1):
             for each, database in grown.items():
                 figures = database.turn()
