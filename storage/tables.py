@@ -170,10 +170,7 @@ def to_row(record: Record) -> dict[str, Any]:
 
 def terms_to_json(terms: Terms | None) -> str | None:
     """A column of terms, as `to_row` writes it, in less than half the time."""
-    if terms is None:
-        return None
-    prices = {line_id: str(price) for line_id, price in terms.unit_prices.items()}
-    return canonical({"unit_prices": prices, **terms.others})
+    return None if terms is None else canonical(terms.written())
 
 
 def to_json(value: Any) -> str | None:

@@ -114,7 +114,7 @@ def make_conversation(config: Config | None = None, **fields: Any) -> Conversati
 
 def make_terms(price: str = "7.00", lead_time_days: int = 35, payment: str = "30/70") -> Terms:
     """Terms for the one line of widgets."""
-    return Terms.model_validate(
+    return Terms.read(
         {
             "unit_prices": {"widget": Decimal(price)},
             "lead_time_days": lead_time_days,

@@ -33,7 +33,7 @@ SECOND_GUIDANCE = "Stay below 8.47 for a bottle,\nand don't say what a lid may c
 def bottle_terms(bottle: str, lid: str, days: int = 35, payment: str = "30/70") -> Terms:
     """Terms for the bottles and lids of these prompts."""
     prices = {"bottle": Decimal(bottle), "lid": Decimal(lid)}
-    return Terms.model_validate({"unit_prices": prices, "lead_time_days": days, "payment": payment})
+    return Terms.read({"unit_prices": prices, "lead_time_days": days, "payment": payment})
 
 
 def opened() -> Conversation:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from factories import make_conversation, make_terms
+from msgspec.structs import replace
 
 from actors.mechanism.amounts import amounts, private_amounts
 
@@ -22,9 +23,8 @@ def test_the_amounts_of_terms_are_prices_line_totals_and_the_total() -> None:
         "payment": ["30/70"],
     }
     request = make_conversation(lines=lines, mandate=mandate).request
-    terms = make_terms().model_copy(
-        update={"unit_prices": {"widget": Decimal("7.10"), "spare": Decimal("0.35")}}
-    )
+    offered = {"widget": Decimal("7.10"), "spare": Decimal("0.35")}
+    terms = replace(make_terms(), unit_prices=offered)
 
     found = {str(amount) for amount in amounts(terms, request)}
 

@@ -116,7 +116,8 @@ def rehearsed() -> dict[str, Any]:
     }
     draft = read_move(json.dumps(answer), "stop")
     assert isinstance(draft, Draft)
-    offer = Draft(Move.OFFER, draft.text, Terms.model_validate(draft.terms))
+    assert isinstance(draft.terms, dict)
+    offer = Draft(Move.OFFER, draft.text, Terms.read(draft.terms))
     deciding, wording = move_prompt(view), wording_prompt(view, offer)
     return {
         "schema": MOVE["properties"]["warranty_months"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -56,7 +58,9 @@ def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
         make_quote(notes="Grün — 100 % recycled"),
         make_negotiations(make_quote())[0],
         make_supplier(style={"hard": 0.5, "voice": "warm"}, negotiator="script"),
-        make_terms("7.10"),
+        as_saved(
+            make_entry(make_conversation(), Sender.SUPPLIER, Move.OFFER, terms=make_terms("7.10"))
+        ),
         Mandate.model_validate(MANDATE),
     ],
 )
@@ -135,10 +139,30 @@ def test_a_record_is_frozen_and_takes_no_unknown_field() -> None:
         Line.model_validate({"id": "a", "product": "A", "quantity": 1, "colour": "red"})
 
 
+def test_terms_are_read_back_from_json_as_they_were() -> None:
+    terms = make_terms("7.10", 35, "30/70")
+
+    read = Terms.read(json.loads(json.dumps(terms.written())))
+
+    assert read == terms
+    assert repr(read) == (
+        "Terms(unit_prices={'widget': Decimal('7.10')}, lead_time_days=35, payment='30/70')"
+    )
+    assert copy.deepcopy(terms) == pickle.loads(pickle.dumps(terms)) == terms  # noqa: S301
+
+
+def test_terms_do_not_tell_what_they_do_not_hold() -> None:
+    terms = make_terms("7.10", 35, "30/70")
+
+    assert terms.lead_time_days == 35
+    with pytest.raises(AttributeError, match="there is no term 'warranty_months'"):
+        _ = terms.warranty_months
+
+
 def test_terms_are_flat_in_json_and_read_by_key_in_python() -> None:
     terms = make_terms("7.10", 35, "30/70")
 
-    assert terms.model_dump(mode="json") == {
+    assert terms.written() == {
         "unit_prices": {"widget": "7.10"},
         "lead_time_days": 35,
         "payment": "30/70",
@@ -150,7 +174,7 @@ def test_terms_are_flat_in_json_and_read_by_key_in_python() -> None:
 @pytest.mark.parametrize("change", [{"lead_time_days": 35.5}, {"payment": None}, {"extra": []}])
 def test_a_term_is_a_whole_number_or_text(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Terms.model_validate(make_terms().model_dump(mode="json") | change)
+        Terms.read(make_terms().written() | change)
 
 
 def test_a_mandate_has_the_keys_of_limits_in_json() -> None:
@@ -256,7 +280,7 @@ def test_totals_are_exact_and_each_line_is_rounded_by_itself() -> None:
     lines = [{"id": i, "product": "Widget", "quantity": "1.5"} for i in ("a", "b")]
     prices = {f"{i}.unit_price": {"target": "0.01", "limit": "0.01"} for i in ("a", "b")}
     quote = make_quote(lines=lines, mandate=without(MANDATE, "widget.unit_price") | prices)
-    terms = Terms.model_validate({"unit_prices": {"a": "0.01", "b": "0.01"}})
+    terms = Terms.read({"unit_prices": {"a": "0.01", "b": "0.01"}})
 
     assert quote.request.quantity == Decimal("3.0")
     assert quote.request.line_total(quote.lines[0], Decimal("0.01")) == Decimal("0.02")

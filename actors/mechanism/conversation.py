@@ -39,7 +39,7 @@ PROGRESS = Decimal("0.005")
 """By how much a side must better its total for the other for it to count as progress (0.5 %)."""
 
 
-class PublicMessage(Struct, frozen=True):
+class PublicMessage(Struct, frozen=True, gc=False):
     """A message as the other side may see it."""
 
     seq: int
@@ -51,7 +51,7 @@ class PublicMessage(Struct, frozen=True):
     created_at: datetime
 
 
-class StandingOffer(Struct, frozen=True):
+class StandingOffer(Struct, frozen=True, gc=False):
     """An offer that can be accepted until its sender makes another, or all ends."""
 
     seq: int
@@ -60,7 +60,7 @@ class StandingOffer(Struct, frozen=True):
     """In the quote's currency."""
 
 
-class Received(Struct, frozen=True):
+class Received(Struct, frozen=True, gc=False):
     """What a side remembers of the counterpart's offers, in its own utility."""
 
     first: float
@@ -70,7 +70,7 @@ class Received(Struct, frozen=True):
     best_allowed_worth: float
 
 
-class Stance(Struct, frozen=True):
+class Stance(Struct, frozen=True, gc=False):
     """One side of the conversation so far."""
 
     mandate: Mandate
@@ -133,7 +133,7 @@ def _betters(total: Decimal, reference: Decimal | None, side: Side) -> bool:
     return total <= reference * (1 - PROGRESS)
 
 
-class Conversation(Struct, frozen=True):
+class Conversation(Struct, frozen=True, gc=False):
     """The state of one negotiation; replaced with every message, never edited."""
 
     quote: Quote

@@ -19,7 +19,7 @@ from storage.terms.kinds import KINDS, kind_of
 from storage.terms.payment import PaymentBrief
 
 
-class Mandates(Struct, frozen=True):
+class Mandates(Struct, frozen=True, gc=False):
     """Both sides' mandates as they are in force."""
 
     brand: Mandate

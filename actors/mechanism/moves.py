@@ -105,8 +105,7 @@ def read_terms(raw: Terms | Mapping[str, Any] | None, request: Request) -> Terms
             options = ", ".join(request.payment_options)
             raise Refused(Rule.ALTERED_REQUEST, f"{key} is one of {options}")
     # every value was read strictly just now, so nothing is left to validate
-    values: dict[str, Any] = {"unit_prices": read, **others}
-    return Terms.model_construct(**values)
+    return Terms(read, others)
 
 
 def legal_moves(conversation: Conversation, side: Side) -> tuple[Move, ...]:

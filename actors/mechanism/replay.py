@@ -198,4 +198,4 @@ def _is_as_ruled(message: Message, ruling: Ruling) -> bool:
 
 
 def _written(terms: Terms | None) -> object:
-    return None if terms is None else terms.model_dump(mode="json")
+    return None if terms is None else terms.written()

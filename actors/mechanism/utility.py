@@ -23,7 +23,7 @@ NOTHING = 1e-12
 """Money per unit that is too little to count."""
 
 
-class Utility(Struct, frozen=True):
+class Utility(Struct, frozen=True, gc=False):
     """One side's view of what terms are worth; build it with `utility_of`."""
 
     request: Request

@@ -24,7 +24,7 @@ from storage.records import Move, Priorities, Request, Style, SupplierProfile
 from storage.terms.kind import Side
 
 
-class View(Struct, frozen=True, kw_only=True):
+class View(Struct, frozen=True, gc=False, kw_only=True):
     """What both sides see of a negotiation, each from its own place."""
 
     request: Request
@@ -57,13 +57,13 @@ class View(Struct, frozen=True, kw_only=True):
     """Which rule sent it back."""
 
 
-class BrandView(View, frozen=True, kw_only=True):
+class BrandView(View, frozen=True, gc=False, kw_only=True):
     """What the brand's negotiator sees; `messages` holds the person's too."""
 
     priorities: Priorities
 
 
-class SupplierView(View, frozen=True, kw_only=True):
+class SupplierView(View, frozen=True, gc=False, kw_only=True):
     """What a supplier's negotiator sees."""
 
 

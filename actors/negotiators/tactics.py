@@ -89,7 +89,7 @@ def proposal(view: View, ask: float) -> Terms | None:
     if received and received.best_allowed and received.best_allowed_worth > best.worth + CLOSE:
         return received.best_allowed
     prices = _prices(view, best.factor)
-    terms = Terms.model_validate({"unit_prices": prices, **best.bundle})
+    terms = Terms(prices, best.bundle)
     return None if breaches(terms, view.mandate, view.utility.side) else terms
 
 

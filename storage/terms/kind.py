@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict
 
 TermValue = int | str
@@ -44,8 +44,7 @@ class TermBrief(Record):
     """What one side privately wants of one kind of term, and where it stops."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True, gc=False):
     """What turns a term's value into money, so that it can be traded against price."""
 
     unit_price: float
