@@ -243,7 +243,7 @@ class Coordinator(Persevering):
         place = (negotiation.quote_id, negotiation.id, negotiation.supplier_id)
         self._places[actor.actor_urn] = place
         known.actor, known.calls = actor, 0
-        queued, known.queued = known.queued, []
+        queued, known.queued = known.queued, ()
         for call in queued:
             self._call(known.quote_id, negotiation.id, call)
 
@@ -267,7 +267,7 @@ class Coordinator(Persevering):
         if known is not None and intervention.id in known.rows:
             return  # the face and the look at the database both tell of it: it moves nothing twice
         self._call(quote_id, negotiation_id, call_of(intervention))
-        self._known[negotiation_id].rows.add(intervention.id)
+        self._known[negotiation_id].rows |= {intervention.id}
 
     def _call(self, quote_id: QuoteId, negotiation_id: NegotiationId, call: Call) -> None:
         """Pass on what a person wants; a negotiation that nobody speaks for is loaded for it."""
@@ -276,7 +276,7 @@ class Coordinator(Persevering):
         if is_new:
             self._load(negotiation_id)
         if known.actor is None:
-            known.queued.append(call)
+            known.queued += (call,)
             return
         known.calls += 1
         self._say(known.actor, call)

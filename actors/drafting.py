@@ -6,7 +6,6 @@ A negotiation has at most one open draft; a new one gets a new id and cancels th
 from __future__ import annotations
 
 import asyncio
-import itertools
 import math
 import secrets
 
@@ -31,7 +30,7 @@ from storage.terms.kind import Side
 LONGEST_RETRY_PAUSE_S = 60.0
 
 
-class Colleagues(Struct, frozen=True):
+class Colleagues(Struct, frozen=True, gc=False):
     """Whom a negotiation writes to."""
 
     brand: Ref
@@ -44,7 +43,7 @@ class Colleagues(Struct, frozen=True):
         return self.brand if side is Side.BRAND else self.supplier
 
 
-class Request(Struct, frozen=True):
+class Request(Struct, frozen=True, gc=False):
     """The move that is asked for, and what became of it so far."""
 
     side: Side
@@ -76,7 +75,7 @@ class Drafting:
         self._overdue_at = math.inf
         """When the open draft is overdue, on the loop's clock."""
         self._timer: asyncio.TimerHandle | None = None
-        self._numbers = itertools.count(1)
+        self._number = 0
         self._own = secrets.token_hex(3)
         """Drafts of before a restart have other ids."""
 
@@ -101,7 +100,8 @@ class Drafting:
         if self._open is not None:
             self._cancel(self._open)
         self.request = request
-        self._open = DraftId(f"{self._negotiation.id}/{self._own}-{next(self._numbers)}")
+        self._number += 1
+        self._open = DraftId(f"{self._negotiation.id}/{self._own}-{self._number}")
         mail = DraftMove(
             draft_id=self._open,
             view=self._view(conversation, request),

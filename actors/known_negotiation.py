@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from actors.mailbox import Call, Ref
 from storage.interventions import InterventionId
@@ -18,7 +18,7 @@ class KnownNegotiation:
     """None while it is being loaded, or given up."""
     calls: int = 0
     """How many pieces of mail of a person's its actor was sent."""
-    queued: list[Call] = field(default_factory=list)
+    queued: tuple[Call, ...] = ()
     """Such mail that waits for an actor."""
-    rows: set[InterventionId] = field(default_factory=set)
+    rows: frozenset[InterventionId] = frozenset()
     """The interventions that were passed on."""

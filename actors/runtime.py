@@ -152,7 +152,7 @@ class LoopInbox:
     def __init__(self) -> None:
         self._envelopes: deque[Envelope[Any]] = deque()
         self._lock = threading.Lock()
-        self._wake: Callable[[], None] | None = None
+        self._owner: LoopActor | None = None
         self._closed = False
 
     def put(self, envelope: Envelope[Any], /) -> None:
@@ -160,8 +160,8 @@ class LoopInbox:
         with self._lock:
             if not self._closed:
                 self._envelopes.append(envelope)
-                if self._wake is not None:
-                    self._wake()
+                if self._owner is not None:
+                    self._owner.loop.wake(self._owner)
                 return
         if envelope.reply_to is None:
             raise pykka.ActorDeadError("the actor has stopped")
@@ -188,12 +188,12 @@ class LoopInbox:
         """How much waits."""
         return len(self._envelopes)
 
-    def open(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called for each piece of mail, those that wait already included."""
+    def open(self, owner: LoopActor) -> None:
+        """Wake the owner for each piece of mail, those that wait already included."""
         with self._lock:
-            self._wake = wake
+            self._owner = owner
             for _ in range(len(self._envelopes)):  # the loop may take some meanwhile
-                wake()
+                owner.loop.wake(owner)
 
     def close(self) -> list[Any]:
         """Refuse all further mail, and answer those who asked and wait.
@@ -262,7 +262,7 @@ class LoopActor(pykka.Actor):
         # on_start has the first turn, before any mail
         self._started = False
         self.loop.wake(self)
-        self.actor_inbox.open(partial(self.loop.wake, self))
+        self.actor_inbox.open(self)
 
     def take_turn(self) -> None:
         """Handle one piece of mail, if any waits; called by the loop."""
@@ -294,7 +294,7 @@ class LoopActor(pykka.Actor):
         if envelope is not None:
             self._has_failed = False
             # the turns of the mail that waited meanwhile were taken while nothing was handled
-            self.actor_inbox.open(partial(self.loop.wake, self))
+            self.actor_inbox.open(self)
         return envelope
 
     def _handle_pykkas(self, envelope: Envelope[Any]) -> None:

@@ -75,7 +75,7 @@ class Steered(LoopActor):
         self._loading = False
         self._over = False
         self._docket = Docket()
-        self._continues: list[Continue] = []
+        self._continues: tuple[Continue, ...] = ()
         """Those that came while a save was in flight."""
         self._cancelled = False
         self._heard = 0
@@ -120,7 +120,7 @@ class Steered(LoopActor):
             case Continue(intervention=row):
                 if row is not None:
                     self._docket = self._docket.knowing(row)
-                self._continues.append(call)
+                self._continues += (call,)
                 if (self._rests or self._taken_up) and not self._busy:
                     self._continue()
                 elif not self._busy:
@@ -207,7 +207,7 @@ class Steered(LoopActor):
     def _continue(self) -> None:
         self._taken_up = False
         first, *others = self._continues
-        self._continues = others
+        self._continues = tuple(others)
         self._continued = True
         self._unpark(first.intervention)
 
@@ -227,7 +227,7 @@ class Steered(LoopActor):
 
     def _refuse_continues(self) -> None:
         rows = [call.intervention for call in self._continues if call.intervention is not None]
-        self._continues = []
+        self._continues = ()
         self._refuse([(row.id, MOVES_BY_ITSELF) for row in rows])
 
     # What it is at

@@ -57,7 +57,7 @@ ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
 TEXT_KEPT = "text kept; tactics acts on limits, priorities and actions"
 
 
-class Appended(Struct, frozen=True):
+class Appended(Struct, frozen=True, gc=False):
     """A message that is saved, and whether saving it completed the quote."""
 
     message: Message

@@ -11,7 +11,7 @@ from storage.interventions import Action, Intervention, InterventionId, Interven
 from storage.records import Message, Sender
 
 
-class Docket(Struct, frozen=True):
+class Docket(Struct, frozen=True, gc=False):
     """What waits to become a user message, and what the brand owes an answer to."""
 
     waiting: tuple[Intervention, ...] = ()

@@ -24,7 +24,7 @@ MOVES = (Move.OFFER, Move.ACCEPT, Move.WALK_AWAY, Move.TALK)
 MOVES_BUT_ACCEPT = (Move.OFFER, Move.WALK_AWAY, Move.TALK)
 
 
-class Draft(Struct, frozen=True):
+class Draft(Struct, frozen=True, gc=False):
     """A move as a negotiator proposes it; nothing in it is believed before it was judged."""
 
     move: Move | str
@@ -35,7 +35,7 @@ class Draft(Struct, frozen=True):
     """For an accept: the seq of the standing offer."""
 
 
-class Withheld(Struct, frozen=True):
+class Withheld(Struct, frozen=True, gc=False):
     """In place of a draft: a negotiator saw itself that what it has would be refused."""
 
     rule: Rule

@@ -43,14 +43,14 @@ class Refused(Exception):
         self.reason = reason
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, gc=False):
     """Why a draft went back; `reason` may hold figures that are private to its side."""
 
     rule: Rule
     reason: str
 
 
-class Ruling(Struct, frozen=True):
+class Ruling(Struct, frozen=True, gc=False):
     """What became of a draft: an entry to save, or a refusal."""
 
     entry: Entry | None = None
