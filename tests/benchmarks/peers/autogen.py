@@ -46,6 +46,8 @@ class DraftMove:
     """To the brand or the supplier, who answers with a draft."""
 
     seq: int
+    heard: Draft | None
+    """The message before it, which it answers."""
 
 
 class Negotiator(RoutedAgent):
@@ -71,9 +73,10 @@ class Negotiation(RoutedAgent):
     @message_handler
     async def on_begin(self, message: Begin, ctx: MessageContext) -> None:
         """Ask for one move after the other, each once the last is on disk."""
+        draft: Draft | None = None
         for seq in range(1, MESSAGES + 1):
             negotiator = AgentId(sender_of(seq), "default")
-            draft = await self.send_message(DraftMove(seq), negotiator)
+            draft = await self.send_message(DraftMove(seq, draft), negotiator)
             await self._writer.write(row(self.id.key, seq, draft))
 
 
