@@ -5,17 +5,16 @@ Here are the base and what concerns quotes and the system; `actors/log/catalogue
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from dataclasses import dataclass, fields
-from functools import cache
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from actors.inert import inert
 from storage.records import NegotiationId, QuoteId, SupplierId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """The base of all events."""
 
     name: ClassVar[str]
@@ -23,8 +22,7 @@ class Event:
 
     def facts(self) -> dict[str, Any]:
         """The fields that are set, by name."""
-        names = _field_names(cast("Hashable", type(self)))
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+        return {name: fact for name, fact in asdict(self).items() if fact is not None}
 
     def line(self) -> str:
         """One calm line for a person."""
@@ -32,13 +30,7 @@ class Event:
         return " ".join([self.name, *facts])
 
 
-@cache
-def _field_names(event: Hashable) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cast("type[Event]", event)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationEvent(Event):
+class NegotiationEvent(Event, frozen=True, kw_only=True, gc=False):
     """Something about one negotiation."""
 
     quote_id: QuoteId
@@ -46,8 +38,7 @@ class NegotiationEvent(Event):
     supplier_id: SupplierId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemStarted(Event):
+class SystemStarted(Event, frozen=True, kw_only=True, gc=False):
     """The system is ready."""
 
     name: ClassVar[str] = "system.started"
@@ -55,15 +46,13 @@ class SystemStarted(Event):
     pid: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemStoppedEvent(Event):
+class SystemStoppedEvent(Event, frozen=True, kw_only=True, gc=False):
     """The system has stopped; what was active can be taken up again."""
 
     name: ClassVar[str] = "system.stopped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemHaltedEvent(Event):
+class SystemHaltedEvent(Event, frozen=True, kw_only=True, gc=False):
     """Nothing can be saved any more, so nobody speaks."""
 
     name: ClassVar[str] = "system.halted"
@@ -71,16 +60,14 @@ class SystemHaltedEvent(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuoteCreated(Event):
+class QuoteCreated(Event, frozen=True, kw_only=True, gc=False):
     """A quote is on disk, pending."""
 
     name: ClassVar[str] = "quote.created"
     quote_id: QuoteId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuoteStarted(Event):
+class QuoteStarted(Event, frozen=True, kw_only=True, gc=False):
     """A quote's negotiations are on disk, active."""
 
     name: ClassVar[str] = "quote.started"
@@ -88,24 +75,21 @@ class QuoteStarted(Event):
     negotiations: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuoteCompleted(Event):
+class QuoteCompleted(Event, frozen=True, kw_only=True, gc=False):
     """The last negotiation of a quote has ended."""
 
     name: ClassVar[str] = "quote.completed"
     quote_id: QuoteId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuoteCancelled(Event):
+class QuoteCancelled(Event, frozen=True, kw_only=True, gc=False):
     """A quote is cancelled; what is active of it ends."""
 
     name: ClassVar[str] = "quote.cancelled"
     quote_id: QuoteId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveRetried(Event):
+class SaveRetried(Event, frozen=True, kw_only=True, gc=False):
     """A transaction could not be committed and is tried again; nobody speaks meanwhile."""
 
     name: ClassVar[str] = "save.retried"
@@ -116,8 +100,7 @@ class SaveRetried(Event):
     retry_in_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutsideIgnored(Event):
+class OutsideIgnored(Event, frozen=True, kw_only=True, gc=False):
     """Another program has set a quote's status to what can't be acted on."""
 
     name: ClassVar[str] = "outside.ignored"
@@ -127,8 +110,7 @@ class OutsideIgnored(Event):
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActorFailedEvent(Event):
+class ActorFailedEvent(Event, frozen=True, kw_only=True, gc=False):
     """A handler raised: a bug; the actor is restarted, or given up after too many times."""
 
     name: ClassVar[str] = "actor.failed"
@@ -142,8 +124,7 @@ class ActorFailedEvent(Event):
     """Whether it is parked instead of being restarted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopHeld(Event):
+class LoopHeld(Event, frozen=True, kw_only=True, gc=False):
     """A handler or a negotiator kept all others waiting."""
 
     name: ClassVar[str] = "loop.held"
@@ -153,8 +134,7 @@ class LoopHeld(Event):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailUndeliverable(Event):
+class MailUndeliverable(Event, frozen=True, kw_only=True, gc=False):
     """Mail was sent to an actor that is gone."""
 
     name: ClassVar[str] = "mail.undeliverable"
@@ -163,8 +143,7 @@ class MailUndeliverable(Event):
     """Its kind."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriberFailed(Event):
+class SubscriberFailed(Event, frozen=True, kw_only=True, gc=False):
     """Who watched the events raised, and is told no more."""
 
     name: ClassVar[str] = "subscriber.failed"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from actors.events import Event, NegotiationEvent
@@ -21,8 +20,7 @@ PROVIDER = "mistral_ai"
 """OpenTelemetry's name for it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelEvent(NegotiationEvent):
+class ModelEvent(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """Something about one call of a model."""
 
     call_id: str
@@ -46,8 +44,7 @@ class ModelEvent(NegotiationEvent):
         return named | {"gen_ai.operation.name": "chat", "gen_ai.provider.name": PROVIDER}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelAnswered(ModelEvent):
+class ModelAnswered(ModelEvent, frozen=True, kw_only=True, gc=False):
     """A model has answered; whether that is a move is for the rules to say."""
 
     name: ClassVar[str] = "model.answered"
@@ -58,16 +55,14 @@ class ModelAnswered(ModelEvent):
     completion_tokens: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCallCancelled(ModelEvent):
+class ModelCallCancelled(ModelEvent, frozen=True, kw_only=True, gc=False):
     """Nobody waits for a call of a model any more, so it was ended."""
 
     name: ClassVar[str] = "model.cancelled"
     level: ClassVar[str] = "debug"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelCallFailed(ModelEvent):
+class ModelCallFailed(ModelEvent, frozen=True, kw_only=True, gc=False):
     """A call of a model brought no answer; it is made again, or its draft fails."""
 
     name: ClassVar[str] = "model.failed"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from actors.events import Event, NegotiationEvent
@@ -10,8 +9,7 @@ from actors.inert import inert
 from storage.records import NegotiationId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationTakenUp(NegotiationEvent):
+class NegotiationTakenUp(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """From now on this engine moves a negotiation, a new one or one of before."""
 
     name: ClassVar[str] = "negotiation.taken_up"
@@ -20,8 +18,7 @@ class NegotiationTakenUp(NegotiationEvent):
     """Messages that it holds already; 0: it is new."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageSavedEvent(NegotiationEvent):
+class MessageSavedEvent(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """A message is on disk, and whoever is next may see it."""
 
     name: ClassVar[str] = "message.saved"
@@ -43,8 +40,7 @@ class MessageSavedEvent(NegotiationEvent):
         return f"{self.supplier_id} message {self.seq}: {did}{money}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationEndedEvent(NegotiationEvent):
+class NegotiationEndedEvent(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """A negotiation has ended, agreed or not."""
 
     name: ClassVar[str] = "negotiation.ended"
@@ -58,8 +54,7 @@ class NegotiationEndedEvent(NegotiationEvent):
         return f"{self.supplier_id} ended: {self.status}{why} after {self.rounds} rounds"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationParkedEvent(NegotiationEvent):
+class NegotiationParkedEvent(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """Nothing moves a negotiation by itself any more."""
 
     name: ClassVar[str] = "negotiation.parked"
@@ -71,8 +66,7 @@ class NegotiationParkedEvent(NegotiationEvent):
         return f"{self.supplier_id} parked: {inert(self.error)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationWaiting(NegotiationEvent):
+class NegotiationWaiting(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """A negotiation that is not automatic waits to be continued."""
 
     name: ClassVar[str] = "negotiation.waiting"
@@ -82,15 +76,13 @@ class NegotiationWaiting(NegotiationEvent):
         return f"{self.supplier_id} waits to be continued"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationContinued(NegotiationEvent):
+class NegotiationContinued(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """A negotiation that waited or was parked goes on."""
 
     name: ClassVar[str] = "negotiation.continued"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NegotiationUnreadable(Event):
+class NegotiationUnreadable(Event, frozen=True, kw_only=True, gc=False):
     """A negotiation that was asked for can't be loaded."""
 
     name: ClassVar[str] = "negotiation.unreadable"
@@ -99,8 +91,7 @@ class NegotiationUnreadable(Event):
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftRefused(NegotiationEvent):
+class DraftRefused(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """A rule sent a draft back."""
 
     name: ClassVar[str] = "draft.refused"
@@ -112,8 +103,7 @@ class DraftRefused(NegotiationEvent):
     """Who decides next, if anybody else does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptDemoted(NegotiationEvent):
+class AcceptDemoted(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """An accept became talk, because of its words."""
 
     name: ClassVar[str] = "accept.demoted"
@@ -123,8 +113,7 @@ class AcceptDemoted(NegotiationEvent):
     """One of those under “What always holds”."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftFailedEvent(NegotiationEvent):
+class DraftFailedEvent(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """A negotiator made no move."""
 
     name: ClassVar[str] = "draft.failed"
@@ -134,8 +123,7 @@ class DraftFailedEvent(NegotiationEvent):
     retry_in_s: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaleDraftDropped(NegotiationEvent):
+class StaleDraftDropped(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """An answer came for a draft that nobody waits for any more."""
 
     name: ClassVar[str] = "draft.stale"
@@ -143,8 +131,7 @@ class StaleDraftDropped(NegotiationEvent):
     draft_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SaveRefused(NegotiationEvent):
+class SaveRefused(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """A save broke a rule of the ledger; the negotiation is loaded again from disk."""
 
     name: ClassVar[str] = "save.refused"
@@ -152,8 +139,7 @@ class SaveRefused(NegotiationEvent):
     error: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterventionHeard(NegotiationEvent):
+class InterventionHeard(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """A person's guidance has reached a negotiation."""
 
     name: ClassVar[str] = "intervention.received"
@@ -167,8 +153,7 @@ class InterventionHeard(NegotiationEvent):
         return f"{self.supplier_id} gets an intervention ({self.during})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InterventionSettled(NegotiationEvent):
+class InterventionSettled(NegotiationEvent, frozen=True, kw_only=True, gc=False):
     """An intervention is settled; its receipt says more."""
 
     name: ClassVar[str] = "intervention.settled"

@@ -10,10 +10,12 @@ import inspect
 import json
 import sys
 import textwrap
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
+
+from msgspec.structs import fields
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT)]
@@ -77,7 +79,7 @@ def _plain(kind: Any) -> tuple[type, bool]:
 def _meanings(event: type[Event]) -> dict[str, str]:
     """What stands under its fields in the source."""
     found: dict[str, str] = {}
-    for kind in (one for one in inspect.getmro(event) if one is not object):
+    for kind in (one for one in inspect.getmro(event) if issubclass(one, Event)):
         (body,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
         assert isinstance(body, ast.ClassDef)
         for field, below in pairwise(body.body):

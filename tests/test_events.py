@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from dataclasses import fields, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import structlog
 from benchmarks import events as benchmark
 from conftest import Heard
+from msgspec.structs import fields, replace
 
 from actors import event_stream
 from actors.event_stream import EventStream

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from actors.events import Event
 from actors.inert import inert
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heartbeat(Event):
+class Heartbeat(Event, frozen=True, kw_only=True, gc=False):
     """The system lives; every `heartbeat_s` seconds, also while nothing happens."""
 
     name: ClassVar[str] = "system.heartbeat"
@@ -36,8 +34,7 @@ class Heartbeat(Event):
     """Seconds of the slowest one since the heartbeat before."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFinished(Event):
+class RunFinished(Event, frozen=True, kw_only=True, gc=False):
     """The totals of a run; its last line."""
 
     name: ClassVar[str] = "run.finished"
@@ -64,8 +61,7 @@ class RunFinished(Event):
     log_lines_lost: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogFailed(Event):
+class LogFailed(Event, frozen=True, kw_only=True, gc=False):
     """The log can't be written or put aside; said once, on standard error too; all else goes on."""
 
     name: ClassVar[str] = "log.failed"
@@ -78,8 +74,7 @@ class LogFailed(Event):
         return f"{inert(self.log_file)}: the log {inert(self.error)}; all else goes on"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogRestored(Event):
+class LogRestored(Event, frozen=True, kw_only=True, gc=False):
     """The log is written again."""
 
     name: ClassVar[str] = "log.restored"
@@ -88,8 +83,7 @@ class LogRestored(Event):
     """Lines that should stand before this one and don't."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LibraryLogged(Event):
+class LibraryLogged(Event, frozen=True, kw_only=True, gc=False):
     """A record of pykka or peewee: no argument, no value of a statement, no traceback."""
 
     name: ClassVar[str] = "library.logged"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -84,6 +85,7 @@ def figures(text: str) -> list[Figure]:
     return [_figure(match, prose) for match in _NUMBER.finditer(prose)]
 
 
+@lru_cache(maxsize=4096)
 def readings(number: str) -> frozenset[Decimal]:
     """The values that a written number may have."""
     digits = number.translate(_UNGROUPED)
