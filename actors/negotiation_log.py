@@ -46,7 +46,7 @@ class NegotiationLog:
 
     def saved(self, message: Message, conversation: Conversation) -> None:
         """A message is on disk; the conversation holds it."""
-        request = conversation.request
+        total = conversation.total_of(message)
         self._emit(
             MessageSavedEvent,
             seq=message.seq,
@@ -54,8 +54,8 @@ class NegotiationLog:
             move=message.move,
             origin=message.origin,
             rounds=conversation.rounds,
-            total=str(request.total(message.terms)) if message.terms else None,
-            currency=request.currency,
+            total=None if total is None else str(total),
+            currency=conversation.request.currency,
         )
 
     def refused(self, side: Side, refusal: Refusal, fallback: str | None) -> None:

@@ -177,7 +177,7 @@ class SupplierNegotiation(Steered):
             self._act(self._docket.action)  # it came first, and leaves nothing to guide
         elif not self._take():
             self._go_on()
-        if not self._rests:
+        if self._continues and not self._rests:
             self._refuse_continues()
 
     def _go_on(self) -> None:
@@ -244,7 +244,7 @@ class SupplierNegotiation(Steered):
         self._reloads = 0
         self._conversation = self._conversation.said(message)
         if message.sender is Sender.BRAND:
-            self._docket = replace(self._docket, owed=())
+            self._docket = self._docket.answered()
             self._continued = False
         self._log.saved(message, self._conversation)
         if saved.ending is not None:

@@ -230,6 +230,15 @@ class Conversation(Struct, frozen=True, gc=False):
         left = self.negotiation.rules.max_rounds - self.rounds
         return left + 1 if side is Side.BRAND else left
 
+    def total_of(self, message: Message) -> Decimal | None:
+        """What a message's terms come to, in the quote's currency; None without any."""
+        if message.terms is None:
+            return None
+        standing = self.brand.standing if message.sender is Sender.BRAND else self.supplier.standing
+        if standing is not None and standing.seq == message.seq:
+            return standing.total  # it was computed when that was said
+        return self.request.total(message.terms)
+
     def guided(self, message: Message, intervention: Intervention) -> Conversation:
         """The conversation after a user message: only the brand hears it, by its limits it goes.
 

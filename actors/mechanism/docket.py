@@ -47,6 +47,10 @@ class Docket(Struct, frozen=True, gc=False):
         """With one that needs no user message, so that it is heard once."""
         return replace(self, known=self.known | {intervention.id})
 
+    def answered(self) -> Docket:
+        """After the brand's next message, which settles what is owed."""
+        return replace(self, owed=()) if self.owed else self
+
     def joined(self, mailed: Docket) -> Docket:
         """With what came by mail after this was read from disk."""
         docket = self

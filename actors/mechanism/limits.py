@@ -56,7 +56,7 @@ def check_entry(entry: Entry, mandates: Mandates) -> None:
     """Refuse an entry that must not be committed: an offer binds its sender, an accept both."""
     if entry.terms is None or entry.sender is Sender.USER:
         return
-    sender = Side(entry.sender.value)
+    sender = Side.BRAND if entry.sender is Sender.BRAND else Side.SUPPLIER
     bound = (sender, sender.other) if entry.move is Move.ACCEPT else (sender,)
     check_limits(entry.terms, mandates, bound)
 

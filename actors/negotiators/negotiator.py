@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from actors.mechanism.moves import Draft
 from actors.mechanism.views import BrandView, SupplierView
@@ -55,7 +55,8 @@ class Speaker:
     """A negotiator as an agent knows it."""
 
     name: str
-    negotiator: Negotiator | Caller
+    negotiator: Any
+    """A Negotiator or, where it calls, a Caller."""
     origin: Origin
     """Whose words its messages are."""
     fallback: str | None
@@ -80,10 +81,11 @@ class Speaker:
 
     def propose(self, view: BrandView | SupplierView) -> Any:
         """The negotiator's move, or a coroutine that returns it."""
-        return cast("Negotiator", self.negotiator).next_move(view)
+        return self.negotiator.next_move(view)
 
     def propose_on(
         self, errand: Errand, view: BrandView | SupplierView
     ) -> Coroutine[Any, Any, Any]:
         """The same of one with a model behind it."""
-        return cast("Caller", self.negotiator).next_move(view, errand)
+        move: Coroutine[Any, Any, Any] = self.negotiator.next_move(view, errand)
+        return move
