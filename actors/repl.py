@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import code
+import inspect
 import pydoc
 import sys
 import time
@@ -124,6 +125,8 @@ def _loop() -> Iterator[Runs]:
                 return runner.run(_watchful(work))
             finally:
                 runner.run(asyncio.sleep(0))
+                if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+                    work.close()  # Ctrl-C came before it began
 
         yield run
 
