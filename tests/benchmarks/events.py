@@ -1,6 +1,6 @@
 """What one event costs with the log on: `message.saved`, to a plain file and to one that rotates.
 
-    python tests/benchmarks/events.py [RUNS]
+    python tests/benchmarks/events.py [--keep] [runs=9] [events=20000] [active=10000]
 
 Prints one JSON line: median microseconds of CPU over 9 runs of 20,000 events each, every one a
 write of its own and counted for the totals, as when nothing is gathered; the same within bursts of
@@ -11,19 +11,19 @@ run. Beside it the CPU of a heartbeat while 10,000 negotiations are active and d
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
 import orjson
+from benchmarks.kept import arguments, publish, size
 from factories import make_config, make_supplier, quote_fields
 
 from actors.event_stream import EventStream
@@ -65,7 +65,13 @@ def measured(runs: int = RUNS, events: int = EVENTS) -> dict[str, object]:
     took = [_turn(events) for _ in range(runs)]
     medians = {f"{name}_us": round(statistics.median(t[name] for t in took), 2) for name in took[0]}
     ratio = statistics.median(turn["event"] / turn["bare"] for turn in took)
-    return {"benchmark": "events", "runs": runs, **medians, "ratio": round(ratio, 2)}
+    return {
+        "benchmark": "events",
+        "runs": runs,
+        "events": events,
+        **medians,
+        "ratio": round(ratio, 2),
+    }
 
 
 def _turn(events: int) -> dict[str, float]:
@@ -141,12 +147,15 @@ def heartbeat_us(active: int = ACTIVE, beats: int = 100) -> float:
         return (time.process_time() - began) / beats * 1e6
 
 
-def main(arguments: Iterable[str]) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure, and print one line."""
-    found = measured(int(next(iter(arguments), RUNS)))
-    json.dump(found | {"heartbeat_us": round(heartbeat_us())}, sys.stdout)
-    print()
+    active = int(size(arguments, "active", ACTIVE))
+    found = measured(
+        int(size(arguments, "runs", RUNS)), events=int(size(arguments, "events", EVENTS))
+    )
+    heartbeat = {"active": active, "heartbeat_us": round(heartbeat_us(active))}
+    publish(found | heartbeat, arguments)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(arguments())

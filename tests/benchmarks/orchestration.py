@@ -25,8 +25,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -167,7 +165,7 @@ def result(measurement: Measurement, taken: Sequence[Turn]) -> dict[str, object]
     if not measurement.move_s and {"whole", "autogen_core"} <= set(measurement.sides):
         ratios = (turn["autogen_core"]["wall_s"] / turn["whole"]["wall_s"] for turn in taken)
         found["whole_to_autogen_core"] = round(statistics.median(ratios), 2)
-    return found | surroundings(measurement.sides)
+    return found | releases(measurement.sides)
 
 
 def figures_of(measurement: Measurement, taken: Figures) -> dict[str, float]:
@@ -187,17 +185,12 @@ def figures_of(measurement: Measurement, taken: Figures) -> dict[str, float]:
     return figures
 
 
-def surroundings(sides: Sequence[str]) -> dict[str, object]:
-    """What the figures hold for."""
-    releases = {"pykka": version("pykka")}
-    if set(sides) & set(ELSEWHERE):
-        releases |= {package.replace("-", "_"): release for package, release in PINNED.items()}
-    return {
-        "python": platform.python_version(),
-        "cores": os.cpu_count(),
-        "sqlite": sqlite3.sqlite_version,
-        **releases,
-    }
+def releases(sides: Sequence[str]) -> dict[str, str]:
+    """Of the packages that the sides are made of."""
+    ours = {"pykka": version("pykka")}
+    if not set(sides) & set(ELSEWHERE):
+        return ours
+    return ours | {package.replace("-", "_"): release for package, release in PINNED.items()}
 
 
 def main(given: Sequence[str]) -> None:

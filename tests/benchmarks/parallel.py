@@ -1,6 +1,6 @@
 """How much longer 300 negotiations take than one, when every move takes 50 ms.
 
-    python tests/benchmarks/parallel.py
+    python tests/benchmarks/parallel.py [--keep] [runs=5] [negotiations=300] [move_s=0.05]
 
 Prints one JSON line: median wall seconds of one and of 300 negotiations of 10 messages each, with
 every message durable in SQLite before the next is asked for, and their ratio. The database is
@@ -10,13 +10,17 @@ checked after every run.
 from __future__ import annotations
 
 import asyncio
-import json
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
+
+from benchmarks.kept import arguments, publish, size
 
 from actors.config import load_config
 from actors.mechanism.moves import Draft
@@ -107,27 +111,32 @@ def run(folder: Path, negotiations: int, move_s: float) -> tuple[float, float]:
     return wall, cpu
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure one and many in turn, so that the machine's mood hits both."""
-    ones, many = [], []
+    runs, move_s = int(size(arguments, "runs", RUNS)), size(arguments, "move_s", MOVE_S)
+    negotiations = int(size(arguments, "negotiations", NEGOTIATIONS))
+    ones, many, cpus = [], [], []
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(RUNS):
-            ones.append(run(Path(folder), 1, MOVE_S)[0])
-            many.append(run(Path(folder), NEGOTIATIONS, MOVE_S)[0])
-        cpu_ms = run(Path(folder), NEGOTIATIONS, 0.0)[1] * 1000 / (NEGOTIATIONS * MESSAGES)
-    result = {
-        "benchmark": "parallel",
-        "negotiations": NEGOTIATIONS,
-        "messages_each": MESSAGES,
-        "move_s": MOVE_S,
-        "one_s": round(statistics.median(ones), 3),
-        "many_s": round(statistics.median(many), 3),
-        "ratio": round(statistics.median(m / o for m, o in zip(many, ones, strict=True)), 2),
-        "cpu_ms_per_message": round(cpu_ms, 3),
-    }
-    json.dump(result, sys.stdout)
-    print()
+        for _ in range(runs):
+            ones.append(run(Path(folder), 1, move_s)[0])
+            many.append(run(Path(folder), negotiations, move_s)[0])
+            cpus.append(run(Path(folder), negotiations, 0.0)[1])
+    cpu_ms = statistics.median(cpus) * 1000 / (negotiations * MESSAGES)
+    publish(
+        {
+            "benchmark": "parallel",
+            "runs": runs,
+            "negotiations": negotiations,
+            "messages_each": MESSAGES,
+            "move_s": move_s,
+            "one_s": round(statistics.median(ones), 3),
+            "many_s": round(statistics.median(many), 3),
+            "ratio": round(statistics.median(m / o for m, o in zip(many, ones, strict=True)), 2),
+            "cpu_ms_per_message": round(cpu_ms, 3),
+        },
+        arguments,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(arguments())

@@ -1,6 +1,6 @@
 """How soon an engine picks up what another process has committed, and what it costs while idle.
 
-    python tests/benchmarks/pick_up.py
+    python tests/benchmarks/pick_up.py [--keep] [interventions=100] [idle_s=10]
 
 Prints one JSON line: median and largest milliseconds from the commit of an intervention by SQL to
 its `intervention.received` in the log of a `serve` process, over 100 of them, and the CPU seconds
@@ -18,10 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent.parent)]
+
+from benchmarks.kept import arguments, publish, size
 
 ROOT = Path(__file__).parent.parent.parent
 INTERVENTIONS = 100
@@ -55,12 +60,14 @@ def received(log: Path) -> dict[str, float]:
     }
 
 
-def pick_ups(folder: Path, log: Path, negotiations: list[str]) -> list[float]:
+def pick_ups(
+    folder: Path, log: Path, negotiations: Sequence[str], interventions: int
+) -> list[float]:
     """Milliseconds from each commit to its pick-up."""
     committed: dict[str, float] = {}
     insert = "INSERT INTO interventions (negotiation_id, text) VALUES (?, ?) RETURNING id"
     with closing(sqlite3.connect(folder / "parley.db", timeout=PATIENCE_S)) as database:
-        for number in range(INTERVENTIONS):
+        for number in range(interventions):
             time.sleep(random.uniform(0, APART_S))
             with database:
                 negotiation_id = negotiations[number % len(negotiations)]
@@ -75,8 +82,10 @@ def pick_ups(folder: Path, log: Path, negotiations: list[str]) -> list[float]:
     return [1000 * (heard[row_id] - at) for row_id, at in committed.items()]
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Measure an engine in which negotiations wait to be continued, so that nothing else moves."""
+    interventions = int(size(arguments, "interventions", INTERVENTIONS))
+    idle_s = size(arguments, "idle_s", IDLE_S)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         log = folder / "log.jsonl"
@@ -93,22 +102,24 @@ def main() -> None:
                 found: list[dict[str, str]] = []
                 while not found:
                     found = parley(folder, "show", quote_id)["negotiations"]
-                took = pick_ups(folder, log, [each["id"] for each in found])
+                took = pick_ups(folder, log, [each["id"] for each in found], interventions)
                 before, began = cpu_s(pid), time.monotonic()
-                time.sleep(IDLE_S)
+                time.sleep(idle_s)
                 idle = (cpu_s(pid) - before) * 60 / (time.monotonic() - began)
             finally:
                 engine.terminate()
-    result = {
-        "benchmark": "pick_up",
-        "interventions": INTERVENTIONS,
-        "median_ms": round(statistics.median(took), 1),
-        "max_ms": round(max(took), 1),
-        "idle_cpu_s_per_minute": round(idle, 2),
-    }
-    json.dump(result, sys.stdout)
-    print()
+    publish(
+        {
+            "benchmark": "pick_up",
+            "interventions": interventions,
+            "median_ms": round(statistics.median(took), 1),
+            "max_ms": round(max(took), 1),
+            "idle_s": idle_s,
+            "idle_cpu_s_per_minute": round(idle, 2),
+        },
+        arguments,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    main(arguments())

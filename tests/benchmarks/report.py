@@ -1,22 +1,25 @@
-"""What a report costs by the number of suppliers: seconds and bytes for each negotiation.
+"""What a report costs by the number of suppliers: time and bytes for each negotiation.
 
-    python tests/benchmarks/report.py [SUPPLIERS ...]
+    python tests/benchmarks/report.py [--keep] [runs=3] [few=10] [many=100]
 
-Prints one JSON line: for 10, 30 and 100 suppliers, with whom tactics bargain over the sample's
-lines, the seconds and bytes of the page, and the seconds of `--json`, for each negotiation.
+Prints one JSON line: for 10 and for 100 suppliers, with whom tactics bargain over the sample's
+lines, medians of the milliseconds and KiB of the page, and of the milliseconds of `--json`, for
+each negotiation.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent.parent)]
 
+from benchmarks.kept import arguments, publish, size
 from factories import make_config
 
 from actors.config import load_config
@@ -24,8 +27,6 @@ from actors.report.page import report_page
 from actors.report.record import report_record
 from actors.system import NegotiationSystem
 from storage.records import Supplier
-
-SUPPLIERS = (10, 30, 100)
 
 
 def suppliers(count: int) -> list[Supplier]:
@@ -66,9 +67,9 @@ def measured(count: int) -> dict[str, float]:
         record_s, _ = _took(lambda: json.dumps(report_record(system, quote.id)))
         page_s, page = _took(lambda: report_page(system, quote.id))
     return {
-        "page_s": round(page_s / count, 4),
-        "page_bytes": round(len(page.encode()) / count),
-        "json_s": round(record_s / count, 4),
+        "page_ms": 1000 * page_s / count,
+        "page_kib": len(page.encode()) / 1024 / count,
+        "json_ms": 1000 * record_s / count,
     }
 
 
@@ -78,12 +79,19 @@ def _took(work: Callable[[], str]) -> tuple[float, str]:
     return time.perf_counter() - began, done
 
 
-def main(arguments: Iterable[str]) -> None:
-    """Measure, and print one line."""
-    counts = [int(each) for each in arguments] or SUPPLIERS
+def main(arguments: Sequence[str]) -> None:
+    """Measure both in turn, so that the machine's mood hits both."""
+    runs = int(size(arguments, "runs", 3))
+    counts = {"few": int(size(arguments, "few", 10)), "many": int(size(arguments, "many", 100))}
     measured(3)  # the first drawing starts the library
-    print(json.dumps({"benchmark": "report", **{str(n): measured(n) for n in counts}}))
+    took = [{name: measured(count) for name, count in counts.items()} for _ in range(runs)]
+    figures = {
+        f"{name}_{figure}": round(statistics.median(turn[name][figure] for turn in took), 2)
+        for name in counts
+        for figure in took[0][name]
+    }
+    publish({"benchmark": "report", "runs": runs, **counts, **figures}, arguments)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(arguments())

@@ -1,6 +1,6 @@
 """How soon a child engine is ready, and how long a call takes there and back.
 
-    python tests/benchmarks/stdio.py
+    python tests/benchmarks/stdio.py [--keep] [calls=2000] [starts=5]
 
 Prints one JSON line: medians in milliseconds of an engine by pipes, and beside it those of a child
 that only reads a line, decodes it and sends it back; the ratios say what the engine adds.
@@ -19,6 +19,10 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
+
+sys.path[:0] = [str(Path(__file__).parent.parent)]
+
+from benchmarks.kept import arguments, publish, size
 
 ROOT = Path(__file__).parent.parent.parent
 CALLS = 2000
@@ -104,6 +108,12 @@ def measured(calls: int = CALLS, starts: int = STARTS) -> dict[str, float]:
     }
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Measure, and print one line."""
+    calls, starts = int(size(arguments, "calls", CALLS)), int(size(arguments, "starts", STARTS))
+    sizes = {"calls": calls, "starts": starts}
+    publish({"benchmark": "stdio", **sizes, **measured(**sizes)}, arguments)
+
+
 if __name__ == "__main__":
-    json.dump({"benchmark": "stdio", "calls": CALLS, **measured()}, sys.stdout)
-    print()
+    main(arguments())

@@ -1,28 +1,30 @@
 """How fast `watch` reads: a log of a million lines, from the first byte to the printed table.
 
-    python tests/benchmarks/watch.py [LINES]
+    python tests/benchmarks/watch.py [--keep] [runs=3] [lines=1000000]
 
-The lines are those of a real run, again and again, with other ids. Prints one JSON line: seconds of
-`watch FILE --once` in a process of its own, start included; its ratio to a process that only reads
-the same file with `orjson.loads`; seconds until a terminal shows the first table of it, which is
-drawn while it is still read; and the most memory that either took, in MiB.
+The lines are those of a real run, again and again, with other ids. Prints one JSON line: medians of
+the seconds of `watch FILE --once` in a process of its own, start included; of its ratio to a
+process that only reads the same file with `orjson.loads`; of the seconds until a terminal shows the
+first table of it, which is drawn while it is still read; and of the most memory that `watch` took,
+in MiB.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path[:0] = [str(Path(__file__).parent.parent)]
 
+from benchmarks.kept import arguments, publish, size
 from screen import Screen
 
 MAIN = Path(__file__).parent.parent.parent / "main.py"
@@ -69,30 +71,34 @@ def first_table(log: Path) -> float:
         return time.perf_counter() - began
 
 
-def measured(lines: int) -> dict[str, object]:
-    """Make the log, and read it in each way."""
+def turn(log: Path, lines: int) -> dict[str, float]:
+    """Read the log once in each way."""
+    plain_s, _ = took("-c", PLAIN, str(log))
+    seconds, memory = took(str(MAIN), "watch", str(log), "--once")
+    return {
+        "once_s": seconds,
+        "lines_per_s": lines / seconds,
+        "ratio_to_plain": seconds / plain_s,
+        "first_table_s": first_table(log),
+        "memory_mib": memory,
+    }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make the log, and measure the ways in turn, so that the machine's mood hits each."""
+    runs, lines = int(size(arguments, "runs", 3)), int(size(arguments, "lines", LINES))
     with tempfile.TemporaryDirectory() as folder:
         log = long_log(Path(folder), lines)
-        plain_s, _ = took("-c", PLAIN, str(log))
-        seconds, memory = took(str(MAIN), "watch", str(log), "--once")
-        return {
-            "benchmark": "watch",
+        sizes = {
+            "runs": runs,
             "lines": lines,
-            "mib": round(log.stat().st_size / 2**20),
+            "mib": round(log.stat().st_size / 2**20, 1),
             "negotiations": len(set(re.findall(rb'"n-[0-9a-f]{16}', log.read_bytes()))),
-            "once_s": round(seconds, 2),
-            "lines_per_s": round(lines / seconds),
-            "ratio_to_plain": round(seconds / plain_s, 2),
-            "first_table_s": round(first_table(log), 2),
-            "memory_mib": round(memory),
         }
-
-
-def main(arguments: Iterable[str]) -> None:
-    """Measure, and print one line."""
-    json.dump(measured(int(next(iter(arguments), LINES))), sys.stdout)
-    print()
+        turns = [turn(log, lines) for _ in range(runs)]
+    medians = {name: round(statistics.median(t[name] for t in turns), 2) for name in turns[0]}
+    publish({"benchmark": "watch", **sizes, **medians}, arguments)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(arguments())
