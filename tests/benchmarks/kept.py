@@ -60,6 +60,11 @@ def kept(benchmark: str) -> dict[str, Any]:
     return read
 
 
+def all_kept() -> list[dict[str, Any]]:
+    """The results that are kept of all benchmarks, by name."""
+    return [kept(path.stem) for path in sorted(KEPT.glob("*.json"))]
+
+
 def size(arguments: Sequence[str], name: str, default: float) -> float:
     """A number given as `name=value` among the arguments, such as `runs=3`."""
     for argument in arguments:
