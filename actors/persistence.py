@@ -31,6 +31,7 @@ from actors.saves import (
     CheckDatabase,
     Committed,
     ContinuingSaved,
+    DatabaseDamaged,
     EndingSaved,
     GuidanceSaved,
     LoadFailed,
@@ -145,6 +146,10 @@ class Persistence(pykka.ThreadingActor):
             return
         if isinstance(mail, WatchCommits):
             self._commit_watcher = mail.watcher
+            return
+        if isinstance(mail, DatabaseDamaged):
+            if self._halted is None:
+                self._halt(mail.error)
             return
         group = [] if isinstance(mail, CheckDatabase) else [mail, *self._waiting()]
         if self._halted is not None:

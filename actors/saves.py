@@ -249,6 +249,12 @@ class CheckDatabase(Struct, frozen=True, gc=False, kw_only=True):
     """Outside → Persistence. The file is not where it was: make sure, and halt."""
 
 
+class DatabaseDamaged(Struct, frozen=True, gc=False, kw_only=True):
+    """Inspector → Persistence. A page of the file is damaged: halt."""
+
+    error: Exception
+
+
 class PersistenceHalted(Struct, frozen=True, gc=False, kw_only=True):
     """Persistence → Coordinator. Nothing can be saved any more."""
 
@@ -270,4 +276,4 @@ Save = (
 )
 """What Persistence does inside a transaction, and answers."""
 
-PersistenceMail = Save | WatchPersistence | WatchCommits | CheckDatabase
+PersistenceMail = Save | WatchPersistence | WatchCommits | CheckDatabase | DatabaseDamaged

@@ -19,8 +19,9 @@ from actors.config import Config, load_config
 from actors.coordinator import Coordinator
 from actors.errors import ConfigError
 from actors.event_stream import EventStream, Subscriber
-from actors.events import SystemStarted, SystemStoppedEvent
+from actors.events import Event, SystemHaltedEvent, SystemStarted, SystemStoppedEvent
 from actors.guardian import Guardian
+from actors.inspector import Inspector
 from actors.log.foreign_records import ForeignRecords
 from actors.log.place import why_no_log
 from actors.log.pulse import Pulse, Watched
@@ -32,6 +33,7 @@ from actors.runtime import LoopThread
 from storage.database import why_not_writable
 from storage.ledger import Ledger
 from storage.lock import EngineLock
+from storage.pages import Pages
 
 T = TypeVar("T")
 STOP_TIMEOUT_S = 10.0
@@ -54,6 +56,8 @@ class NegotiationSystem(Acting):
         super().__init__(config, store, cast, events)
         self._totals = Totals()
         events.subscribe(self._totals.hear)
+        self._halted: str | None = None
+        events.subscribe(self._hear_halt)
         self._foreign_records = ForeignRecords(events)
         self._lock = lock
         self._giving_up = threading.Event()
@@ -93,6 +97,9 @@ class NegotiationSystem(Acting):
             persistence=self._persistence,
         )
         events.emit(SystemStarted(database=str(store.path), pid=os.getpid()))
+        self._inspector: Inspector | None = None
+        if not store.is_checked:
+            self._inspector = Inspector(Pages(store.path), events, persistence=self._persistence)
 
     @classmethod
     def start(
@@ -122,7 +129,8 @@ class NegotiationSystem(Acting):
         Raises:
             ConfigError: The config, or a negotiator's name, has mistakes, or there can't be a log.
             EngineRunning: Another system runs on the database, here or in another process.
-            DatabaseUnusable: The database can't be opened, is not ours, or is damaged.
+            DatabaseUnusable: The database can't be opened, is not ours, or is damaged. Damage in
+                one of more than 2 MiB may show only later, and then halts the system.
             OSError: The log can't be opened, or is a pipe that nobody reads.
         """
         chosen = config if isinstance(config, Config) else load_config(config)
@@ -169,11 +177,18 @@ class NegotiationSystem(Acting):
         """
         return self._events.subscribe(subscriber)
 
+    @property
+    def halted(self) -> str | None:
+        """Why nothing can be saved any more, so that nobody speaks; None while all is well."""
+        return self._halted
+
     def stop(self) -> None:
         """Stop all actors, top-down; what is saved can be taken up again. Twice is harmless."""
         if self._stopped:
             return
         self._stopped = True
+        if self._inspector is not None:
+            self._inspector.stop()
         self._outside.stop()
         if self._pulse is not None:
             self._pulse.stop(block=False)
@@ -187,6 +202,10 @@ class NegotiationSystem(Acting):
         self._events.close(self._totals.finished(self._events.lines_lost))
         if not self._persistence.is_alive():  # what may still write must not have company
             self._lock.close()
+
+    def _hear_halt(self, event: Event) -> None:
+        if isinstance(event, SystemHaltedEvent):
+            self._halted = event.error
 
     def _stop_saving(self) -> None:
         """Let what was sent to Persistence be saved, as long as the disk takes it in time."""

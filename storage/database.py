@@ -44,7 +44,7 @@ def open_to_write(path: Path, *, all_pages: bool = False) -> SqliteDatabase:
     """Open a database at the newest version, and make it if there is none.
 
     Args:
-        all_pages: Whether to look at every page first: a second for some 500 MB.
+        all_pages: Whether to look at every page first: a second for some 600 MB.
 
     Raises:
         DatabaseUnusable: It can't be written, is not ours, is newer than us, or is damaged.
@@ -62,7 +62,7 @@ def open_to_write(path: Path, *, all_pages: bool = False) -> SqliteDatabase:
         with SqliteDatabase(str(path), timeout=BUSY_TIMEOUT_S) as plain:
             migrations.check(plain, path)
             if all_pages:
-                _check_pages(plain)
+                check_pages(plain.connection())  # type: ignore[no-untyped-call]
         with database.connection_context():
             migrations.migrate(database)
     return database
@@ -166,17 +166,18 @@ def text_or_bytes(raw: bytes) -> str | bytes:
         return raw
 
 
-def _check_pages(database: SqliteDatabase) -> None:
-    (found,) = database.execute_sql("PRAGMA quick_check(1)").fetchone()  # type: ignore[no-untyped-call]
+def check_pages(connection: sqlite3.Connection) -> None:
+    """Look at every page; a damaged one is an error as SQLite would raise it of a row there."""
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if found != "ok":
-        raise peewee.DatabaseError(f"malformed: {' '.join(found.split())}")
+        raise sqlite3.DatabaseError(f"malformed: {' '.join(found.split())}")
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, peewee.DatabaseError) as error:
+    except (OSError, sqlite3.DatabaseError, peewee.DatabaseError) as error:
         raise DatabaseUnusable(_words(path, error)) from error
 
 

@@ -23,6 +23,7 @@ from storage.errors import (
 from storage.hashes import brief_hash, message_hash, quote_hash, row_hash
 from storage.interventions import Intervention, InterventionId, InterventionStatus
 from storage.mandates import Mandate
+from storage.pages import size_of
 from storage.records import (
     Ending,
     Entry,
@@ -54,6 +55,8 @@ from storage.tables import MessageRow, NegotiationRow, from_row, terms_to_json, 
 
 ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
 """What makes two messages with the same seq the same."""
+CHECKED_FIRST = 2 * 1024 * 1024
+"""Bytes up to which every page is looked at on opening: some 2,000 messages, and 4 ms."""
 TEXT_KEPT = "text kept; tactics acts on limits, priorities and actions"
 
 
@@ -68,12 +71,14 @@ class Ledger(Store):
     """What is said, and what becomes of it."""
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime] = utc_now) -> None:
-        """Open the database, and look at every page of it: what is damaged must not be built on.
+        """Open the database; of a small one every page is looked at before anything is built on it.
 
         Raises:
             DatabaseUnusable: As for a store, or a page is damaged.
         """
-        super().__init__(path, clock=clock, all_pages=True)
+        self.is_checked = size_of(path) <= CHECKED_FIRST
+        """Whether every page was looked at; if not, somebody must while it is used."""
+        super().__init__(path, clock=clock, all_pages=self.is_checked)
 
     def open_negotiations(
         self, quote_id: QuoteId, negotiations: Iterable[Negotiation]

@@ -90,7 +90,7 @@ class Store:
             path: The SQLite file; its folder must exist. Only its owner may read it.
             clock: Tells the time of messages, in UTC.
             read_only: Nothing is made or changed; the file may be one that may not be written.
-            all_pages: Whether every page is looked at first: a second for some 500 MB.
+            all_pages: Whether every page is looked at first: a second for some 600 MB.
 
         Raises:
             DatabaseUnusable: The file is not ours, newer than us, damaged, or can't be opened.

@@ -1,8 +1,9 @@
 """Outages of a disk, made for a while: no room for a process, and a small disk that fills up.
 
 `python tests/outage.py` lets a `serve` process run into a full disk and into a locked database, ten
-seconds each, then destroys every page of a database in turn, and flips a bit in each; it prints one
-JSON line, and exits 1 if anything was lost, told wrongly or left as a traceback.
+seconds each, then destroys every page of a database in turn, and flips a bit in each, and destroys
+each once more for an engine that looks at its pages only after the start; it prints one JSON line,
+and exits 1 if anything was lost, told wrongly or left as a traceback.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from verified import faults
 import main
 from actors.events import Event
 from actors.system import NegotiationSystem
+from storage.errors import DatabaseUnusable
 
 OUTAGE_S = 10.0
 TRANSCRIPT = (
@@ -168,6 +170,36 @@ def damaged(folder: Path, kind: str, damage: Callable[[bytearray, int, int], Non
     return {"damage": kind, "pages": count, **codes}
 
 
+def noticed(database: Path) -> str:
+    """How a system that is started on a damaged database tells that it is."""
+    try:
+        with NegotiationSystem.start(make_config(), database=database) as system:
+            until(lambda: system.halted is not None)
+            return "halted"
+    except DatabaseUnusable:
+        return "refused"
+
+
+def noticed_meanwhile(folder: Path) -> dict[str, Any]:
+    """Destroy each page in turn where pages are looked at only after the start."""
+    folder.mkdir()
+    database = folder / "parley.db"
+    interrupted(database)
+    size, count = pages(database)
+    sound = database.read_bytes()
+    ends: Counter[str] = Counter()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("storage.ledger.CHECKED_FIRST", 0)
+        for page in range(count):
+            for path in folder.iterdir():
+                path.unlink()
+            content = bytearray(sound)
+            destroy(content, page * size, size)
+            database.write_bytes(content)
+            ends[noticed(database)] += 1
+    return {"damage": "destroyed page, looked at meanwhile", "pages": count, **ends}
+
+
 def destroy(content: bytearray, start: int, size: int) -> None:
     """Leave nothing of a page."""
     content[start : start + size] = b"\xaa" * size
@@ -185,12 +217,14 @@ def run() -> int:
         outages = [outage(folder / kind, kind) for kind in ("full", "locked")]
         destroyed = damaged(folder / "destroyed", "destroyed page", destroy)
         flipped = damaged(folder / "flipped", "flipped bit", flip)
-    json.dump([*outages, destroyed, flipped], sys.stdout)
+        meanwhile = noticed_meanwhile(folder / "meanwhile")
+    json.dump([*outages, destroyed, flipped, meanwhile], sys.stdout)
     print()
     well = (
         all(one["silent"] and not one["faults"] for one in outages)
         and destroyed["exit 2, untouched"] == destroyed["pages"]
         and not [code for code in flipped if code.endswith("Error")]
+        and meanwhile.get("refused", 0) + meanwhile.get("halted", 0) == meanwhile["pages"]
     )
     return 0 if well else 1
 

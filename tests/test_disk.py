@@ -18,8 +18,18 @@ from typing import Any
 import pytest
 from conftest import Heard
 from factories import make_config, make_supplier, quote_fields
-from outage import filled, full, interrupted, pages, room, small_disk, transcript
-from serving import ENVIRONMENT, PATIENCE_S, ROOT, locked, new_quote, serving, sql, until
+from outage import (
+    destroy,
+    filled,
+    full,
+    interrupted,
+    noticed,
+    pages,
+    room,
+    small_disk,
+    transcript,
+)
+from serving import ENVIRONMENT, PATIENCE_S, ROOT, Engine, locked, new_quote, serving, sql, until
 from verified import faults
 
 import main
@@ -360,6 +370,52 @@ def test_a_damaged_page_anywhere_is_refused_at_start_and_the_file_left_as_it_is(
         assert ": restore it from a backup" in errors or page == 0
         assert errors.count("\n") == 1
         assert content(left_over.parent) == {"parley.db": damaged}
+
+
+def test_a_damaged_page_anywhere_in_a_large_database_is_refused_or_halts_the_engine(
+    left_over: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.ledger.CHECKED_FIRST", 0)
+    size, count = pages(left_over)
+    sound = left_over.read_bytes()
+    with start(left_over.parent) as system:
+        assert system.halted is None
+
+    ends = []
+    for page in range(count):
+        content = bytearray(sound)
+        destroy(content, page * size, size)
+        left_over.write_bytes(content)
+        ends.append(noticed(left_over))
+
+    assert {"refused", "halted"} == set(ends)
+    assert ends[0] == "refused"  # nothing of it can be read
+
+
+def test_an_engine_that_finds_damage_in_a_large_database_ends_with_one_line_and_exit_1(
+    left_over: Path,
+) -> None:
+    folder = left_over.parent
+    with closing(sqlite3.connect(left_over)) as connection, connection:
+        other = {"id": "'q-other'", "status": "'pending'", "notes": "hex(zeroblob(2000000))"}
+        names = [row[1] for row in connection.execute("PRAGMA table_info(quotes)")]
+        values = ", ".join(other.get(name, name) for name in names)
+        connection.execute(f"INSERT INTO quotes SELECT {values} FROM quotes LIMIT 1")  # noqa: S608
+    size, count = pages(left_over)
+    content = bytearray(left_over.read_bytes())
+    # it chains to the last pages, and nobody reads it
+    destroy(content, (count - 1) * size, size)
+    left_over.write_bytes(content)
+
+    engine = Engine(folder)
+    _, errors = engine.process.communicate(timeout=PATIENCE_S)
+    (halted,) = engine.events("system.halted")
+
+    assert engine.process.returncode == 1
+    (line,) = errors.splitlines()
+    assert line == f"parley: nothing can be saved any more: {halted['error']}"
+    assert halted["error"].startswith("parley.db: is a damaged database (")
+    assert [line for line in engine.events("message.saved") if line["ts"] > halted["ts"]] == []
 
 
 def test_tables_that_are_not_ours_any_more_halt_it_instead_of_being_tried_for_ever(

@@ -89,7 +89,7 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
         ("structlog", {"actors.event_stream"}),
         ("prompt_toolkit", {"actors.prompt"}),
         ("IPython", {"actors.ipython"}),
-        ("sqlite3", {"storage.database", "storage.store"}),
+        ("sqlite3", {"storage.database", "storage.pages", "storage.store"}),
         ("vl_convert", {"actors.report.chart"}),
     ],
 )

@@ -56,6 +56,8 @@ def serve(options: argparse.Namespace) -> int:
     terminal = console(stderr=True)
     with NegotiationSystem.start(config, recover=True, **chosen) as system:
         system.subscribe(hear)
+        if system.halted is not None:  # before anybody heard
+            endings.put(system.halted)
         if terminal.is_terminal:
             system.subscribe(lambda event: print_line(event, terminal))
         facts = {"pid": os.getpid(), "version": version("parley"), "database": str(database)}
