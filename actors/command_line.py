@@ -75,8 +75,11 @@ def parser() -> argparse.ArgumentParser:
     show = command("show", "show a quote, a conversation or a receipt")
     for each, statuses in ((listing, QUOTE_STATUSES), (show, NEGOTIATION_STATUSES)):
         each.add_argument("--status", action="append", choices=statuses, help="only these")
-        each.add_argument("--supplier", action="append", metavar="NAME", help="or its id")
+        each.add_argument(
+            "--supplier", action="append", type=_supplier, metavar="NAME", help="or its id"
+        )
         each.add_argument("--follow", action="store_true", help="go on as it goes on")
+    listing.add_argument("--all", action="store_true", help="the oldest quotes too")
     show.add_argument("id", type=_id, metavar="ID", help="of a quote, a negotiation or a receipt")
     report = command("report", "make a page that tells a quote to people")
     report.add_argument("id", type=_id, metavar="QUOTE_ID", help="of a quote (q-…)")
@@ -115,11 +118,19 @@ def _whole(value: str) -> object:
 
 
 def _id(written: str) -> str:
-    """An id that can be looked for: half of a character can't be sent to SQLite."""
+    return _findable(written, "id")
+
+
+def _supplier(written: str) -> str:
+    return _findable(written, "supplier")
+
+
+def _findable(written: str, what: str) -> str:
+    """What can be looked for: half of a character can't be sent to SQLite."""
     try:
         written.encode()
     except UnicodeEncodeError:
-        raise argparse.ArgumentTypeError(f"no id: {written[:60]!r}") from None
+        raise argparse.ArgumentTypeError(f"no {what}: {written[:60]!r}") from None
     return written
 
 

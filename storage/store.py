@@ -19,6 +19,7 @@ import orjson
 import peewee
 
 from storage.calls import Call, Calls, Spending
+from storage.chosen_quotes import chosen_quotes, count_of_quotes
 from storage.database import atomic, open_to_read, open_to_write, read_rows, readable, text_or_bytes
 from storage.errors import (
     DamagedRow,
@@ -120,10 +121,27 @@ class Store:
 
     # Reading
 
-    def quotes(self) -> list[Quote]:
-        """All quotes, oldest first."""
-        rows = self._rows(QuoteRow.select().order_by(QuoteRow.created_at, QuoteRow.id))
-        return [from_row(Quote, row) for row in rows]
+    def quotes(
+        self,
+        *,
+        statuses: Sequence[str] = (),
+        suppliers: Sequence[str] = (),
+        newest: int | None = None,
+    ) -> list[Quote]:
+        """Quotes, oldest first; only those that are asked for are read.
+
+        Args:
+            statuses: In one of these; empty takes all.
+            suppliers: Asking one of these, by id or by name; empty takes all.
+            newest: At most so many, and of these the newest; None takes all.
+        """
+        chosen = chosen_quotes(statuses, suppliers, newest)
+        return [from_row(Quote, row) for row in self._rows(chosen)]
+
+    def count_quotes(self, *, statuses: Sequence[str] = (), suppliers: Sequence[str] = ()) -> int:
+        """How many quotes there are, of those that `quotes` would tell."""
+        (row,) = self._rows(count_of_quotes(statuses, suppliers))
+        return int(row["quotes"])
 
     def quote(self, quote_id: QuoteId) -> Quote:
         """One quote, or UnknownRecord."""

@@ -230,8 +230,6 @@ def test_a_supplier_is_chosen_by_id_or_by_name(system: NegotiationSystem) -> Non
 
     assert chosen("supplier-2") == chosen("Supplier 2") == ["supplier-2"]
     assert chosen("Supplier 2", "supplier-1") == ["supplier-1", "supplier-2"]
-    assert Selection(suppliers=["Supplier 2"]).quotes([quote]) == [quote]
-    assert Selection(suppliers=["Supplier 9"]).quotes([quote]) == []
     with pytest.raises(InputError, match=r"does not ask 'x'.*supplier-1, supplier-2"):
         chosen("x", "supplier-1")
 
@@ -250,8 +248,6 @@ def test_what_is_parked_is_not_active_to_who_looks(system: NegotiationSystem) ->
     assert chosen("parked") == [second.id]
     assert chosen("active", "parked") == [first.id, second.id]
     assert chosen("impasse") == []
-    assert Selection(statuses=["negotiating"]).quotes([quote]) == [quote]
-    assert Selection(statuses=["pending"]).quotes([quote]) == []
 
 
 def test_the_commands_choose_and_say_what_they_can_not_choose(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
             {
                 *("storage.tables", "storage.statements", "storage.migrations"),
                 *("storage.database", "storage.receipts", "storage.calls", "storage.store"),
-                "storage.snapshot",
+                *("storage.snapshot", "storage.chosen_quotes"),
             },
         ),
         (

@@ -127,6 +127,15 @@ def test_quotes_are_listed_with_what_they_ask(quote: Quote) -> None:
     assert f"{NOON:%Y-%m-%d}" in shown
 
 
+def test_of_a_quote_that_asks_many_a_row_names_the_first(quote: Quote) -> None:
+    def shown(many: int) -> str:
+        names = [f"s{n}" for n in range(1, many + 1)]
+        return printed(quotes_table([quote.model_copy(update={"suppliers": names})]), width=200)
+
+    assert "s1, s2, s3, s4, s5 │" in shown(5)
+    assert "s1, s2, s3, s4, s5 and 95 more │" in shown(100)
+
+
 def test_the_outcome_for_programs_has_the_columns_names(
     quote: Quote, ended: list[Negotiation]
 ) -> None:

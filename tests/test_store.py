@@ -26,6 +26,7 @@ from factories import (
 )
 
 from storage.errors import (
+    DamagedRow,
     DatabaseUnavailable,
     NegotiationNotActive,
     QuoteEnded,
@@ -230,6 +231,56 @@ def test_quotes_are_read_back_oldest_first(store: Ledger) -> None:
 
     assert store.quotes() == [quotes[1], quotes[2], quotes[0]]
     assert [store.quote(quote.id) for quote in quotes] == quotes
+
+
+def test_of_many_quotes_the_newest_are_read_oldest_first(store: Ledger) -> None:
+    quotes = [
+        make_quote().model_copy(update={"created_at": NOON + timedelta(seconds=second)})
+        for second in (2, 0, 1)
+    ]
+    for quote in quotes:
+        store.add_quote(quote)
+
+    assert store.quotes(newest=2) == [quotes[2], quotes[0]]
+    assert store.quotes(newest=9) == store.quotes()
+    assert store.count_quotes() == 3
+
+
+def test_quotes_are_chosen_by_status_and_by_a_supplier_s_id_or_name(store: Ledger) -> None:
+    one = make_quote(CONFIG, suppliers=["supplier-1"])
+    two = make_quote(CONFIG, suppliers=["supplier-2"])
+    both = make_quote(CONFIG, suppliers=["supplier-2", "supplier-1"])
+    for second, quote in enumerate((one, two, both)):
+        at = {"created_at": NOON + timedelta(seconds=second)}
+        store.add_quote(quote.model_copy(update=at))
+    store.start_quote(two.id, automatic=None)
+
+    def chosen(**which: Any) -> list[QuoteId]:
+        found = [quote.id for quote in store.quotes(**which)]
+        assert store.count_quotes(**which) == len(found)
+        return found
+
+    assert chosen(suppliers=["supplier-1"]) == chosen(suppliers=["Supplier 1"]) == [one.id, both.id]
+    assert chosen(suppliers=["Supplier 1", "supplier-2"]) == [one.id, two.id, both.id]
+    assert chosen(suppliers=["supplier", "%", "' OR 1 --", '"supplier-1"']) == []
+    assert chosen(statuses=["pending"]) == [one.id, both.id]
+    assert chosen(statuses=["pending", "negotiating"]) == [one.id, two.id, both.id]
+    assert chosen(statuses=["pending"], suppliers=["supplier-2"]) == [both.id]
+    assert chosen(statuses=["completed"]) == []
+    assert [quote.id for quote in store.quotes(suppliers=["supplier-1"], newest=1)] == [both.id]
+
+
+def test_a_quote_whose_suppliers_are_damaged_is_told_of_by_who_chooses_among_them(
+    store: Ledger,
+) -> None:
+    quote = make_quote(CONFIG)
+    store.add_quote(quote)
+    with closing(sqlite3.connect(store.path)) as database, database:
+        database.execute("UPDATE quotes SET supplier_names = '['")
+
+    with pytest.raises(DamagedRow, match="supplier_names"):
+        store.quotes(suppliers=["nobody"])
+    assert store.quotes(statuses=["completed"]) == []
 
 
 def test_negotiations_are_read_in_the_order_in_which_the_quote_names_its_suppliers(

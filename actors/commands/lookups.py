@@ -16,18 +16,25 @@ from actors.monitoring.selection import Selection
 from actors.monitoring.tables import console, public_quote, quotes_table
 from storage.store import Store
 
+NEWEST = 50
+"""Quotes that `list` shows: nobody reads thousands, and drawing them takes seconds."""
+
 
 def list_(options: argparse.Namespace) -> int:
-    """List quotes, all or some, now or as they come and change."""
+    """List quotes, the newest or all or some, now or as they come and change."""
     _, database = config_of(options)
     store, selection = store_of(database), _selection(options)
     if options.follow:
         return _follow(options, store, None, selection)
-    quotes = selection.quotes(store.quotes())
-    if options.json:
-        print_json([public_quote(quote) for quote in quotes])
-    else:
-        console().print(quotes_table(quotes))
+    if options.json:  # whole: a list for programs has no last line to tell what is missing
+        print_json([public_quote(quote) for quote in selection.quotes(store)])
+        return DONE
+    with store.instant():
+        quotes = selection.quotes(store, None if options.all else NEWEST)
+        older = 0 if options.all else selection.count(store) - len(quotes)
+    console().print(quotes_table(quotes))
+    if older:
+        print(f"{older} older not shown: --all shows them")
     return DONE
 
 

@@ -103,8 +103,9 @@ def _look(store: Store, record_id: str | None, selection: Selection) -> Callable
 
 
 def _quotes(store: Store, selection: Selection) -> Sight:
-    quotes = store.quotes()
-    chosen = {quote.id for quote in selection.quotes(quotes)}
+    with store.instant():
+        quotes = store.quotes()
+        chosen = {quote.id for quote in (selection.quotes(store) if selection else quotes)}
     return Sight((_of_quote(quote, is_selected=quote.id in chosen) for quote in quotes), False)
 
 

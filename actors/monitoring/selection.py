@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from actors.errors import InputError
 from storage.records import Negotiation, Quote, is_parked
+from storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +22,17 @@ class Selection:
     def __bool__(self) -> bool:
         return bool(self.statuses or self.suppliers)
 
-    def quotes(self, quotes: Iterable[Quote]) -> list[Quote]:
-        """Those in one of the statuses that ask one of the suppliers."""
-        return [
-            quote
-            for quote in quotes
-            if _among(self.statuses, quote.status)
-            and _among(self.suppliers, *quote.suppliers, *quote.supplier_names)
-        ]
+    def quotes(self, store: Store, newest: int | None = None) -> list[Quote]:
+        """Those in one of the statuses that ask one of the suppliers, oldest first.
+
+        Args:
+            newest: At most so many, and of these the newest; None takes all.
+        """
+        return store.quotes(statuses=self.statuses, suppliers=self.suppliers, newest=newest)
+
+    def count(self, store: Store) -> int:
+        """How many quotes those are."""
+        return store.count_quotes(statuses=self.statuses, suppliers=self.suppliers)
 
     def negotiations(self, quote: Quote, negotiations: Iterable[Negotiation]) -> list[Negotiation]:
         """Those of a quote that are in one of the statuses, with one of the suppliers.

@@ -17,6 +17,7 @@ from actors.monitoring.selection import status_of
 from storage.interventions import Intervention
 from storage.money import money_words
 from storage.records import (
+    Line,
     Message,
     Negotiation,
     Quote,
@@ -28,6 +29,8 @@ from storage.records import (
 from storage.terms.kinds import KINDS
 
 STATUS_STYLES = {"completed": "green", "impasse": "yellow", "active": "cyan", "parked": "red"}
+MOST_IN_A_CELL = 5
+"""Lines or suppliers of a quote that a row of many quotes names."""
 SENDER_STYLES = {Sender.BRAND: "bold cyan", Sender.SUPPLIER: "bold magenta", Sender.USER: "bold"}
 
 
@@ -55,15 +58,15 @@ def outcomes(
 
 
 def quotes_table(quotes: Iterable[Quote]) -> RenderableType:
-    """All quotes, oldest first."""
+    """Quotes, in the order in which they come; of what is long only the beginning."""
     table = Table(Column("quote", no_wrap=True), "status", "created", "lines", "suppliers")
     for quote in quotes:
         table.add_row(
             Text(inert(quote.id)),
             quote.status.value,
             f"{quote.created_at:%Y-%m-%d %H:%M}Z",
-            Text(inert(_asked(quote))),
-            Text(inert(", ".join(quote.suppliers))),
+            Text(inert(_some([_line(line) for line in quote.lines]))),
+            Text(inert(_some(quote.suppliers))),
         )
     return table
 
@@ -183,7 +186,17 @@ class _PlainConsole(Console):
 
 
 def _asked(quote: Quote) -> str:
-    return ", ".join(f"{line.quantity} × {line.product}" for line in quote.lines)
+    return ", ".join(map(_line, quote.lines))
+
+
+def _line(line: Line) -> str:
+    return f"{line.quantity} × {line.product}"
+
+
+def _some(parts: Sequence[str]) -> str:
+    """As many as a cell has room for: a hundred would fill the screen with one row."""
+    more = len(parts) - MOST_IN_A_CELL
+    return ", ".join(parts[:MOST_IN_A_CELL]) + (f" and {more} more" if more > 0 else "")
 
 
 def _right(title: str) -> Column:
