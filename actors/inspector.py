@@ -7,6 +7,8 @@ halts the engine as it does where a save comes upon it.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 from actors.bug import bug
@@ -18,6 +20,8 @@ from actors.saves import DatabaseDamaged
 from storage.errors import DatabaseUnavailable, DatabaseUnusable
 from storage.pages import Pages
 
+NICENESS = 10
+"""How far the look steps back: it gets about a tenth of a core where others want all of it."""
 PAUSE_S = 60.0
 """Seconds until a database that can't be read now is looked at anew."""
 INTERRUPT_S = 0.02
@@ -44,6 +48,8 @@ class Inspector:
             self._thread.join(INTERRUPT_S)
 
     def _run(self) -> None:
+        if sys.platform == "linux":  # elsewhere only whole processes have a niceness
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._stopping.is_set():
             try:
                 self._pages.check()
