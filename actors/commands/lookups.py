@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from actors.audit import audit
 from actors.command_line import DONE, NOT_DONE
 from actors.commands.answers import print_json
 from actors.commands.chosen import config_of, store_of
 from actors.errors import InputError
-from actors.monitoring.findings import findings_lines, findings_record
 from actors.monitoring.following import follow
 from actors.monitoring.lookup import look_up
 from actors.monitoring.selection import Selection
@@ -75,6 +73,9 @@ def _selection(options: argparse.Namespace) -> Selection:
 
 def verify(options: argparse.Namespace) -> int:
     """Look for faults in all that is saved."""
+    from actors.audit import audit  # the others needn't wait for it
+    from actors.monitoring.findings import findings_lines, findings_record
+
     _, database = config_of(options)
     found = audit(store_of(database))
     if options.json:
