@@ -18,6 +18,7 @@ from actors.event_stream import EventStream
 from actors.inspector import Inspector
 from actors.runtime import LoopThread
 from actors.saves import DatabaseDamaged
+from storage.database import check_pages
 from storage.errors import DatabaseUnavailable, DatabaseUnusable
 from storage.pages import Pages, size_of
 
@@ -161,28 +162,26 @@ def test_another_thread_can_end_a_look(large: Path, interrupting: list[Pages]) -
         looked_at.check()
 
 
-def test_a_look_holds_no_writer_up(large: Path) -> None:
-    looked_at = Pages(large)
-    is_over = threading.Event()
-    written: list[int] = []
+def test_a_look_holds_no_writer_up_nor_a_writer_a_look(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(sqlite3.connect(large, timeout=0)) as database:
 
-    def write() -> None:
-        with closing(sqlite3.connect(large, timeout=0)) as database:
-            while not is_over.is_set():
-                with database:
-                    database.execute("INSERT INTO zeros VALUES ('')")
-                written.append(1)
+        def look(looking: sqlite3.Connection) -> None:
+            looking.execute("BEGIN")
+            check_pages(looking)
+            with database:
+                database.execute("INSERT INTO zeros VALUES ('meanwhile')")
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        for _ in range(3):
-            before = len(written)
-            looked_at.check()
-            assert len(written) > before
-    finally:
-        is_over.set()
-        writer.join()
+        monkeypatch.setattr("storage.pages.check_pages", look)
+        Pages(large).check()
+        database.execute("BEGIN IMMEDIATE")
+        monkeypatch.undo()
+        Pages(large).check()
+        database.rollback()
+
+        found = database.execute("SELECT count(*) FROM zeros WHERE some = 'meanwhile'").fetchone()
+        assert found == (1,)
 
 
 def test_a_database_that_is_gone_can_not_be_read_and_is_not_made_anew(tmp_path: Path) -> None:

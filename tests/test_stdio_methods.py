@@ -20,7 +20,7 @@ from storage.tables import MessageRow, NegotiationRow, QuoteRow
 
 PYTHON_S_ALONE = {
     *("start", "stop", "subscribe", "when_still", "wait", "instant"),
-    *("loaded", "moving", "prices"),
+    *("loaded", "moving", "prices", "halted"),
 }
 """Methods of the face that mean something in its own process only, or that a session has itself."""
 UNHEARD = "of a side that nobody sees"
