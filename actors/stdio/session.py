@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from actors.errors import SystemHalted, SystemStopped
-from actors.events import Event, SystemHaltedEvent
+from actors.events import Event
 from actors.stdio import protocol
 from actors.stdio.failures import told as failure_of
 from actors.stdio.lane import LaneThread
@@ -97,7 +97,6 @@ class Session:
         self._is_ending = False
         self._is_over = asyncio.Event()
         self._subscription: Subscription | None = None
-        self._halted: str | None = None
 
     def __enter__(self) -> Self:
         self._stop_hearing = self._system.subscribe(self._hear)
@@ -145,8 +144,6 @@ class Session:
     # Any thread
 
     def _hear(self, event: Event) -> None:
-        if isinstance(event, SystemHaltedEvent):
-            self._halted = event.error
         subscription = self._subscription
         if subscription is not None and subscription.wants(event):
             self._outbox.tell(notification_of(event))
@@ -289,8 +286,8 @@ class Session:
             await asyncio.wait(self._lines)
 
     def _why_it_ends(self) -> Exception:
-        if self._halted is not None:
-            return SystemHalted(f"nothing can be saved any more: {self._halted}")
+        if self._system.halted is not None:
+            return SystemHalted(f"nothing can be saved any more: {self._system.halted}")
         return SystemStopped("the system was stopped before it could answer")
 
 
