@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from peewee import SQL, ModelSelect, Node, fn
-
 from storage.hashes import canonical
+from storage.statements import OLDEST_FIRST, select
 from storage.tables import QuoteRow
 
-ROWID = SQL("rowid")
-"""Grows with each quote that is added: it tells those apart that were made at the same instant."""
+Statement = tuple[str, list[Any]]
+"""SQL and its values."""
 
+HAS_STATUS = "status IN (SELECT value FROM json_each(?))"
 # what is no JSON counts as chosen: whoever reads it is told that it is damaged
 ASKS = """
     CASE WHEN json_valid(suppliers) AND json_valid(supplier_names) THEN EXISTS (
@@ -21,38 +21,33 @@ ASKS = """
         OR wanted.value IN (SELECT value FROM json_each(supplier_names))
     ) ELSE 1 END
 """
+NO_LIMIT = -1
 
 
 def chosen_quotes(
     statuses: Sequence[str], suppliers: Sequence[str], newest: int | None
-) -> ModelSelect[Any]:
+) -> Statement:
     """Quotes in one of the statuses that ask one of the suppliers, oldest first.
 
     Args:
         suppliers: Ids or names; none, as no statuses, chooses all quotes.
         newest: At most so many, and of these the newest; None takes all.
     """
+    where, values = _where(statuses, suppliers)
     # an index alone finds the newest; their rows, which are long, are read only then
-    rowids = _where(QuoteRow.select(ROWID), statuses, suppliers)
-    newest_first = rowids.order_by(QuoteRow.created_at.desc(), ROWID.desc()).limit(newest)
-    return QuoteRow.select().where(ROWID.in_(newest_first)).order_by(QuoteRow.created_at, ROWID)
+    rowids = f"SELECT rowid FROM quotes {where} ORDER BY created_at DESC, rowid DESC LIMIT ?"  # noqa: S608
+    limit = NO_LIMIT if newest is None else newest
+    return select(QuoteRow, f"WHERE rowid IN ({rowids}) {OLDEST_FIRST}"), [*values, limit]
 
 
-def count_of_quotes(statuses: Sequence[str], suppliers: Sequence[str]) -> ModelSelect[Any]:
+def count_of_quotes(statuses: Sequence[str], suppliers: Sequence[str]) -> Statement:
     """How many quotes those are, as `quotes`."""
-    return _where(QuoteRow.select(fn.COUNT(SQL("*")).alias("quotes")), statuses, suppliers)
+    where, values = _where(statuses, suppliers)
+    return f"SELECT count(*) AS quotes FROM quotes {where}", values  # noqa: S608
 
 
-def _where(
-    query: ModelSelect[Any], statuses: Sequence[str], suppliers: Sequence[str]
-) -> ModelSelect[Any]:
-    for condition in _conditions(statuses, suppliers):
-        query = query.where(condition)
-    return query
-
-
-def _conditions(statuses: Sequence[str], suppliers: Sequence[str]) -> Iterator[Node]:
-    if statuses:
-        yield QuoteRow.status.in_(statuses)
-    if suppliers:
-        yield SQL(ASKS, [canonical(suppliers)])
+def _where(statuses: Sequence[str], suppliers: Sequence[str]) -> Statement:
+    asked = [(HAS_STATUS, statuses), (ASKS, suppliers)]
+    conditions = [(sql, canonical(wanted)) for sql, wanted in asked if wanted]
+    where = " AND ".join(sql for sql, _ in conditions)
+    return f"WHERE {where}" if where else "", [value for _, value in conditions]

@@ -142,16 +142,15 @@ def atomic(database: SqliteDatabase, *kind: str) -> Iterator[None]:
         raise
 
 
-def read_rows(database: SqliteDatabase, query: Any) -> list[dict[str, Any]]:
-    """The rows of a query, with what is no text as bytes: one such row must not hide the others.
+def read_rows(database: SqliteDatabase, sql: str, *values: Any) -> list[dict[str, Any]]:
+    """What a statement selects, with what is no text as bytes: one such row must not hide others.
 
-    Another program may have written it, or the disk has damaged it; SQLite and peewee would raise.
+    Another program may have written it, or the disk has damaged it; SQLite would raise.
     """
     connection: Any = database.connection()  # type: ignore[no-untyped-call]
     connection.text_factory = text_or_bytes
     try:
-        sql, values = query.bind(database).sql()
-        cursor: Any = database.execute_sql(sql, values)  # type: ignore[no-untyped-call]
+        cursor = connection.execute(sql, values)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     finally:

@@ -46,12 +46,13 @@ from storage.statements import (
     INSERT_NEGOTIATIONS,
     SELECT_ACTIVE,
     SELECT_LAST_ID,
+    SELECT_MESSAGE,
     SELECT_OFFER,
     UPDATE_AFTER_MESSAGE,
     UPDATE_STATES,
 )
 from storage.store import Store, utc_now
-from storage.tables import MessageRow, NegotiationRow, from_row, terms_to_json, to_json, to_row
+from storage.tables import NegotiationRow, from_row, terms_to_json, to_json, to_row
 
 ENTRY_BODY = ("sender", "content", "move", "terms", "accepts_seq")
 """What makes two messages with the same seq the same."""
@@ -321,10 +322,8 @@ class Ledger(Store):
         return row
 
     def _said_before(self, entry: Entry, state: Mapping[str, Any]) -> Appended:
-        query = MessageRow.select().where(
-            (MessageRow.negotiation_id == entry.negotiation_id) & (MessageRow.seq == entry.seq)
-        )
-        saved = from_row(Message, self._rows(query)[0])
+        (row,) = self._rows(SELECT_MESSAGE, entry.negotiation_id, entry.seq)
+        saved = from_row(Message, row)
         if any(getattr(saved, column) != getattr(entry, column) for column in ENTRY_BODY):
             raise SequenceConflict(entry.negotiation_id, entry.seq, state["message_count"] + 1)
         over = state["status"] != NegotiationStatus.ACTIVE

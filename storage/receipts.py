@@ -6,18 +6,20 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from peewee import SQL, SqliteDatabase
+from peewee import SqliteDatabase
 
 from storage.database import read_rows
 from storage.errors import DamagedRow, UnknownRecord
 from storage.hashes import intervention_hash
 from storage.interventions import Intervention, InterventionStatus, Unreadable
 from storage.records import NegotiationId
-from storage.statements import SELECT_RECEIVED_BY
+from storage.statements import (
+    SELECT_INTERVENTION,
+    SELECT_INTERVENTIONS,
+    SELECT_RECEIVED,
+    SELECT_RECEIVED_BY,
+)
 from storage.tables import InterventionRow, from_row, to_row
-
-# the rowid tells apart what another program wrote within a millisecond
-OLDEST_FIRST = (InterventionRow.created_at, SQL("rowid"))
 
 
 class Receipts:
@@ -33,14 +35,14 @@ class Receipts:
 
     def one(self, intervention_id: str) -> Intervention:
         """One of them, or UnknownRecord, or DamagedRow."""
-        rows = self._rows(InterventionRow.id == intervention_id)
+        rows = read_rows(self._database, SELECT_INTERVENTION, str(intervention_id))
         if not rows:
             raise UnknownRecord("intervention", intervention_id)
         return from_row(Intervention, rows[0])
 
     def of(self, negotiation_id: NegotiationId) -> tuple[Intervention, ...]:
         """All of a negotiation, oldest first, but for new rows that can't be read."""
-        rows = self._rows(InterventionRow.negotiation_id == negotiation_id)
+        rows = read_rows(self._database, SELECT_INTERVENTIONS, negotiation_id)
         found = [_read(row) for row in rows]
         return tuple(one for one in found if isinstance(one, Intervention))
 
@@ -50,17 +52,15 @@ class Receipts:
         A damaged one that is a user message already shows when its negotiation is loaded.
         """
         found = []
-        for row in self._rows(InterventionRow.status == "received"):
+        for row in read_rows(self._database, SELECT_RECEIVED):
             with suppress(DamagedRow):
                 found.append(_read(row))
         return found
 
     def settle(self, intervention_id: str, **changes: Any) -> Intervention | None:
         """Write what became of one that is still `received`; None when it was settled before."""
-        rows = self._rows(
-            (InterventionRow.id == intervention_id) & (InterventionRow.status == "received")
-        )
-        if not rows:
+        rows = read_rows(self._database, SELECT_INTERVENTION, intervention_id)
+        if not rows or rows[0]["status"] != InterventionStatus.RECEIVED:
             return None
         row = rows[0] | changes
         if row["status"] != InterventionStatus.RECEIVED:
@@ -77,10 +77,6 @@ class Receipts:
         found = connection.execute(SELECT_RECEIVED_BY, (negotiation_id,)).fetchall()
         settled = [self.settle(own_id, status="refused", reason=reason) for (own_id,) in found]
         return tuple(one for one in settled if one is not None)
-
-    def _rows(self, condition: Any) -> list[dict[str, Any]]:
-        query = InterventionRow.select().where(condition).order_by(*OLDEST_FIRST)
-        return read_rows(self._database, query)
 
 
 def _read(row: Mapping[str, Any]) -> Intervention | Unreadable:

@@ -1,7 +1,7 @@
-"""The statements of the hot path, prepared once, each for many rows at a time.
+"""The statements of the hot path, written out once: peewee would do so every time.
 
-Saving 300 messages takes few more steps of SQLite than saving one: each step hands Python's lock
-over and back, which takes longer than the step.
+Those that save take many rows at a time. Saving 300 messages takes few more steps of SQLite than
+saving one: each step hands Python's lock over and back, which takes longer than the step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from peewee import Model
 
 from storage.hashes import NEGOTIATION_STATE
-from storage.tables import MessageRow, NegotiationRow
+from storage.tables import InterventionRow, MessageRow, NegotiationRow, QuoteRow
 
 CHUNKS = (256, 64, 16, 4, 1)
 """The numbers of rows for which a statement is prepared; a group takes a few of them."""
@@ -60,6 +60,11 @@ def _update(table: type[Model], changing: Sequence[str]) -> RowsStatement:
     )
 
 
+def select(table: type[Model], which: str) -> str:
+    columns = ", ".join(table._meta.sorted_field_names)
+    return f"SELECT {columns} FROM {table._meta.table_name} {which}"  # noqa: S608
+
+
 MESSAGE_CHANGES = ("rounds", "message_count", "last_hash", "last_message_at", "row_hash")
 """What a message changes in its negotiation."""
 ENDING_CHANGES = ("status", "reason", "agreed_terms", "last_error", "ended_at")
@@ -69,6 +74,19 @@ INSERT_MESSAGES = _insert(MessageRow)
 INSERT_NEGOTIATIONS = _insert(NegotiationRow)
 UPDATE_AFTER_MESSAGE = _update(NegotiationRow, MESSAGE_CHANGES)
 UPDATE_STATES = _update(NegotiationRow, MESSAGE_CHANGES + ENDING_CHANGES)
+
+# Whole rows, as records are made of them.
+SELECT_QUOTE = select(QuoteRow, "WHERE id = ?")
+SELECT_NEGOTIATION = select(NegotiationRow, "WHERE id = ?")
+SELECT_NEGOTIATIONS = select(NegotiationRow, "WHERE quote_id = ?")
+SELECT_MESSAGE = select(MessageRow, "WHERE negotiation_id = ? AND seq = ?")
+SELECT_MESSAGES = select(MessageRow, "WHERE negotiation_id = ? AND seq > ? ORDER BY seq")
+# the rowid tells apart what another program wrote within a millisecond
+OLDEST_FIRST = "ORDER BY created_at, rowid"
+SELECT_INTERVENTION = select(InterventionRow, "WHERE id = ?")
+SELECT_INTERVENTIONS = select(InterventionRow, f"WHERE negotiation_id = ? {OLDEST_FIRST}")
+SELECT_RECEIVED = select(InterventionRow, f"WHERE status = 'received' {OLDEST_FIRST}")
+
 SELECT_STATES = (
     f"SELECT json_group_array(json_array({', '.join(NEGOTIATION_STATE)})) "  # noqa: S608
     "FROM negotiations WHERE id IN (SELECT value FROM json_each(?))"
@@ -79,8 +97,8 @@ SELECT_ALL_ACTIVE = (
 )
 SELECT_OFFER = "SELECT terms FROM messages WHERE negotiation_id = ? AND seq = ? AND move = 'offer'"
 SELECT_RECEIVED_BY = (
-    "SELECT id FROM interventions WHERE negotiation_id = ? AND status = 'received' "
-    "ORDER BY created_at, rowid"
+    "SELECT id FROM interventions WHERE negotiation_id = ? AND status = 'received' "  # noqa: S608
+    f"{OLDEST_FIRST}"
 )
 SELECT_LAST_ID = "SELECT coalesce(max(id), 0) FROM messages"
 

@@ -30,11 +30,9 @@ from storage.errors import (
     RowRefused,
     UnknownRecord,
 )
-from storage.hashes import (
-    NEGOTIATION_STATE,
-    canonical,
-)
+from storage.hashes import NEGOTIATION_STATE, canonical
 from storage.interventions import Intervention, InterventionId, Unreadable
+from storage.last_quote import LastQuote
 from storage.receipts import Receipts
 from storage.records import (
     Message,
@@ -51,12 +49,16 @@ from storage.state import known
 from storage.statements import (
     SELECT_ALL_ACTIVE,
     SELECT_CHANGED,
+    SELECT_MESSAGES,
+    SELECT_NEGOTIATION,
+    SELECT_NEGOTIATIONS,
+    SELECT_QUOTE,
     SELECT_QUOTES_OF,
     SELECT_STARTING,
     SELECT_STATES,
     RowsStatement,
 )
-from storage.tables import MessageRow, NegotiationRow, QuoteRow, from_row, to_row
+from storage.tables import QuoteRow, from_row, to_row
 
 
 def utc_now() -> datetime:
@@ -105,6 +107,7 @@ class Store:
         self._place = _place_of(self._file)
         self._receipts = Receipts(self._database)
         self._calls = Calls(self._database)
+        self._last_quote = LastQuote()
         # SQLite looks for the end of another's transaction at growing intervals; a lock just waits
         self._writing = threading.RLock()
 
@@ -135,50 +138,42 @@ class Store:
             suppliers: Asking one of these, by id or by name; empty takes all.
             newest: At most so many, and of these the newest; None takes all.
         """
-        chosen = chosen_quotes(statuses, suppliers, newest)
-        return [from_row(Quote, row) for row in self._rows(chosen)]
+        sql, values = chosen_quotes(statuses, suppliers, newest)
+        return [from_row(Quote, row) for row in self._rows(sql, *values)]
 
     def count_quotes(self, *, statuses: Sequence[str] = (), suppliers: Sequence[str] = ()) -> int:
         """How many quotes there are, of those that `quotes` would tell."""
-        (row,) = self._rows(count_of_quotes(statuses, suppliers))
+        sql, values = count_of_quotes(statuses, suppliers)
+        (row,) = self._rows(sql, *values)
         return int(row["quotes"])
 
     def quote(self, quote_id: QuoteId) -> Quote:
         """One quote, or UnknownRecord."""
-        rows = self._rows(QuoteRow.select().where(QuoteRow.id == quote_id))
-        if not rows:
-            raise UnknownRecord("quote", quote_id)
-        return from_row(Quote, rows[0])
+        return from_row(Quote, self._row("quote", SELECT_QUOTE, quote_id))
 
     def negotiations(self, quote_id: QuoteId) -> list[Negotiation]:
         """A quote's negotiations in the order of its suppliers, none while it is pending."""
-        order = {supplier: place for place, supplier in enumerate(self.quote(quote_id).suppliers)}
-        rows = self._rows(NegotiationRow.select().where(NegotiationRow.quote_id == quote_id))
+        quote = self.quote(quote_id)
+        order = {supplier: place for place, supplier in enumerate(quote.suppliers)}
+        rows = self._rows(SELECT_NEGOTIATIONS, quote.id)
         found = [from_row(Negotiation, row) for row in rows]
         return sorted(found, key=lambda negotiation: order[negotiation.supplier_id])
 
     def negotiation(self, negotiation_id: NegotiationId) -> Negotiation:
         """One negotiation, or UnknownRecord."""
-        rows = self._rows(NegotiationRow.select().where(NegotiationRow.id == negotiation_id))
-        if not rows:
-            raise UnknownRecord("negotiation", negotiation_id)
-        return from_row(Negotiation, rows[0])
+        return from_row(Negotiation, self._row("negotiation", SELECT_NEGOTIATION, negotiation_id))
 
     def messages(self, negotiation_id: NegotiationId, *, after_seq: int = 0) -> list[Message]:
         """A negotiation's messages by seq, or UnknownRecord."""
-        self.negotiation(negotiation_id)
-        query = MessageRow.select().where(
-            (MessageRow.negotiation_id == negotiation_id) & (MessageRow.seq > after_seq)
-        )
-        return [from_row(Message, row) for row in self._rows(query.order_by(MessageRow.seq))]
+        return self._messages(self.negotiation(negotiation_id).id, after_seq)
 
     def load(self, negotiation_id: NegotiationId) -> Loaded:
         """All of a negotiation, as of one instant."""
         with self.instant():
             negotiation = self.negotiation(negotiation_id)
-            quote = self.quote(negotiation.quote_id)
-            messages = tuple(self.messages(negotiation_id))
-            return Loaded(quote, negotiation, messages, self._receipts.of(negotiation_id))
+            quote = self._last_quote.of(self._row("quote", SELECT_QUOTE, negotiation.quote_id))
+            messages = tuple(self._messages(negotiation.id))
+            return Loaded(quote, negotiation, messages, self._receipts.of(negotiation.id))
 
     @contextmanager
     def instant(self) -> Iterator[None]:
@@ -189,8 +184,7 @@ class Store:
     def interventions(self, negotiation_id: NegotiationId) -> list[Intervention]:
         """A negotiation's interventions, oldest first, or UnknownRecord."""
         with readable(self.path), self.connection():
-            self.negotiation(negotiation_id)
-            return list(self._receipts.of(negotiation_id))
+            return list(self._receipts.of(self.negotiation(negotiation_id).id))
 
     def intervention(self, intervention_id: InterventionId) -> Intervention:
         """One intervention, or UnknownRecord."""
@@ -211,8 +205,7 @@ class Store:
     def active(self) -> tuple[tuple[QuoteId, NegotiationId], ...]:
         """All negotiations that have not ended, oldest first, with their quotes."""
         with readable(self.path), self.connection():
-            rows = self._run(SELECT_ALL_ACTIVE).fetchall()
-        return tuple((QuoteId(quote_id), NegotiationId(own_id)) for quote_id, own_id in rows)
+            return tuple(self._run(SELECT_ALL_ACTIVE).fetchall())
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -364,9 +357,19 @@ class Store:
 
     # How
 
-    def _rows(self, query: Any) -> list[Any]:
+    def _messages(self, negotiation_id: NegotiationId, after_seq: int = 0) -> list[Message]:
+        rows = self._rows(SELECT_MESSAGES, negotiation_id, after_seq)
+        return [from_row(Message, row) for row in rows]
+
+    def _row(self, noun: str, sql: str, record_id: str) -> dict[str, Any]:
+        rows = self._rows(sql, str(record_id))  # a host program may ask for what is no text
+        if not rows:
+            raise UnknownRecord(noun, record_id)
+        return rows[0]
+
+    def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         with readable(self.path), self.connection():
-            return read_rows(self._database, query)
+            return read_rows(self._database, sql, *values)
 
     def _run(self, sql: str, *values: Any) -> Any:
         # past peewee, which takes as long to hand a statement over as SQLite to run it

@@ -428,7 +428,7 @@ def test_tables_that_are_not_ours_any_more_halt_it_instead_of_being_tried_for_ev
     assert code == 1
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"parley: nothing can be saved any more: {left_over}: "
-        "can't be used as the database: no such column: t1.applied_seq"
+        "can't be used as the database: no such column: applied_seq"
     )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -14,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import peewee
 import pytest
 from factories import (
     NOON,
@@ -104,6 +103,15 @@ def negotiation(negotiations: list[Negotiation]) -> Negotiation:
 @contextmanager
 def writing(store: Ledger) -> Iterator[None]:
     with store.connection(), store.transaction():
+        yield
+
+
+@contextmanager
+def traced(store: Ledger, told: Callable[[str], Any]) -> Iterator[None]:
+    """Each statement that this thread runs inside is told of before it does."""
+    with store.connection():
+        connection: Any = store._database.connection
+        connection().set_trace_callback(told)
         yield
 
 
@@ -690,20 +698,15 @@ def test_readers_see_the_last_commit_and_never_wait_for_the_writer(
 
 
 def test_all_of_a_negotiation_is_loaded_as_of_one_instant(
-    store: Ledger, negotiation: Negotiation, caplog: pytest.LogCaptureFixture
+    store: Ledger, negotiation: Negotiation
 ) -> None:
-    class Interruption(logging.Handler):
+    def interrupt(sql: str) -> None:
         """Another thread's message, between the first query and the second."""
+        if "FROM quotes" in sql:
+            other.submit(append, store, entry(negotiation, 1)).result()
 
-        def emit(self, record: logging.LogRecord) -> None:
-            if threading.current_thread() is reader and 'FROM "quotes"' in str(record.msg):
-                other.submit(append, store, entry(negotiation, 1)).result()
-
-    reader, interruption = threading.current_thread(), Interruption()
-    with ThreadPoolExecutor(1) as other, caplog.at_level(logging.DEBUG, logger="peewee"):
-        logging.getLogger("peewee").addHandler(interruption)
+    with ThreadPoolExecutor(1) as other, traced(store, interrupt):
         loaded = store.load(negotiation.id)
-        logging.getLogger("peewee").removeHandler(interruption)
 
     assert (loaded.negotiation.message_count, loaded.messages) == (0, ())
     assert store.negotiation(negotiation.id).message_count == 1
@@ -712,14 +715,55 @@ def test_all_of_a_negotiation_is_loaded_as_of_one_instant(
 # Speed
 
 
+def test_loading_takes_as_many_statements_for_each_negotiation_and_writes_out_none_of_them(
+    store: Ledger, negotiations: list[Negotiation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for negotiation in negotiations:
+        for seq in (1, 2, 3):
+            append(store, entry(negotiation, seq))
+    monkeypatch.setattr(peewee.BaseQuery, "sql", None)  # what writes a statement out
+    run: list[str] = []
+
+    with traced(store, run.append):
+        loaded = [store.load(negotiation.id) for negotiation in negotiations]
+
+    assert [len(each.messages) for each in loaded] == [3] * len(negotiations)
+    selects = [sql.split("FROM ")[1].split()[0] for sql in run if sql.startswith("SELECT")]
+    assert selects == ["negotiations", "quotes", "messages", "interventions"] * len(negotiations)
+    assert len(run) == 6 * len(negotiations)  # these, and an instant around them
+
+
+def test_negotiations_that_are_loaded_in_a_row_share_their_quote_while_it_stays_as_it_is(
+    store: Ledger, quote: Quote, negotiations: list[Negotiation]
+) -> None:
+    first, second = [store.load(negotiation.id).quote for negotiation in negotiations]
+    store.cancel_quote(quote.id)
+    third, fourth = [store.load(negotiation.id).quote for negotiation in negotiations]
+
+    assert first is second
+    assert third is fourth
+    assert (first.status, third.status) == (QuoteStatus.NEGOTIATING, QuoteStatus.CANCELLED)
+    assert third == store.quote(quote.id)
+
+
+def test_a_quote_that_was_damaged_since_it_was_shared_is_not_handed_out(
+    store: Ledger, negotiations: list[Negotiation]
+) -> None:
+    store.load(negotiations[0].id)
+    with closing(sqlite3.connect(store.path)) as database, database:
+        database.execute("UPDATE quotes SET lines = CAST(x'ff' AS TEXT)")
+
+    for negotiation in negotiations:
+        with pytest.raises(DamagedRow, match="lines"):
+            store.load(negotiation.id)
+
+
 def test_every_query_of_a_negotiation_searches_an_index(
     store: Ledger, quote: Quote, negotiations: list[Negotiation]
 ) -> None:
     first, second = negotiations
     statements: set[str] = set()
-    with store.connection():
-        connection: Any = store._database.connection
-        connection().set_trace_callback(statements.add)
+    with traced(store, statements.add):
         append(store, offer(first, 1))
         append(store, offer(first, 1))
         append(store, accept(first, 2, 1), ending=agreed(make_terms()))
