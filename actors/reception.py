@@ -53,17 +53,26 @@ def receive(
         UnknownRecord: There is no such negotiation or quote.
         NegotiationNotActive: It has ended. A quote of which all have ended is an InterventionError.
     """
-    quote, negotiations = _addressees(store, negotiation_id, quote_id)
-    mistakes = list(_shape_mistakes(text, limits, priorities, action, accepts_seq, quote_id))
-    if mistakes:
-        raise InterventionError(mistakes)
-    content = {
-        "text": text,
-        "limits": None if limits is None else {k: _plain(v) for k, v in limits.items()},
-        "priorities": _priorities(priorities),
-        "action": action,
-        "accepts_seq": accepts_seq,
-    }
+    with store.connection():  # once for all: to connect takes as long as to commit
+        quote, negotiations = _addressees(store, negotiation_id, quote_id)
+        mistakes = list(_shape_mistakes(text, limits, priorities, action, accepts_seq, quote_id))
+        if mistakes:
+            raise InterventionError(mistakes)
+        content = {
+            "text": text,
+            "limits": None if limits is None else {k: _plain(v) for k, v in limits.items()},
+            "priorities": _priorities(priorities),
+            "action": action,
+            "accepts_seq": accepts_seq,
+        }
+        made = _made(quote, negotiations, content)
+        return quote.id, store.add_interventions(made, all_or_nothing=quote_id is None)
+
+
+def _made(
+    quote: Quote, negotiations: Sequence[Negotiation], content: Mapping[str, Any]
+) -> list[Intervention]:
+    """One for each negotiation, or InterventionError."""
     try:
         made = [_received(negotiation.id, content) for negotiation in negotiations]
     except ValidationError as error:
@@ -73,7 +82,7 @@ def receive(
     mistakes = intervention_mistakes(made[0], negotiations[0].mandate, quote.request)
     if mistakes:
         raise InterventionError(mistakes)
-    return quote.id, store.add_interventions(made, all_or_nothing=quote_id is None)
+    return made
 
 
 def _received(negotiation_id: NegotiationId, content: Mapping[str, Any]) -> Intervention:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -155,8 +155,7 @@ class Store:
         """A quote's negotiations in the order of its suppliers, none while it is pending."""
         quote = self.quote(quote_id)
         order = {supplier: place for place, supplier in enumerate(quote.suppliers)}
-        rows = self._rows(SELECT_NEGOTIATIONS, quote.id)
-        found = [from_row(Negotiation, row) for row in rows]
+        found = [from_row(Negotiation, row) for row in self._rows(SELECT_NEGOTIATIONS, quote.id)]
         return sorted(found, key=lambda negotiation: order[negotiation.supplier_id])
 
     def negotiation(self, negotiation_id: NegotiationId) -> Negotiation:
@@ -178,33 +177,33 @@ class Store:
     @contextmanager
     def instant(self) -> Iterator[None]:
         """All that is read inside, in this thread, is as of one instant; nobody waits meanwhile."""
-        with readable(self.path), self.connection(), atomic(self._database):
+        with self.connection(), atomic(self._database):
             yield
 
     def interventions(self, negotiation_id: NegotiationId) -> list[Intervention]:
         """A negotiation's interventions, oldest first, or UnknownRecord."""
-        with readable(self.path), self.connection():
+        with self.connection():
             return list(self._receipts.of(self.negotiation(negotiation_id).id))
 
     def intervention(self, intervention_id: InterventionId) -> Intervention:
         """One intervention, or UnknownRecord."""
-        with readable(self.path), self.connection():
+        with self.connection():
             return self._receipts.one(intervention_id)
 
     def calls(self, negotiation_id: NegotiationId) -> list[Call]:
         """The calls that models made for a negotiation, oldest first, or UnknownRecord."""
-        with readable(self.path), self.connection():
+        with self.connection():
             self.negotiation(negotiation_id)
             return self._calls.of(negotiation_id)
 
     def spending(self, quote_id: QuoteId) -> dict[NegotiationId, Spending]:
         """What each negotiation of a quote has spent, without those whose models made no call."""
-        with readable(self.path), self.connection():
+        with self.connection():
             return self._calls.spending(quote_id)
 
     def active(self) -> tuple[tuple[QuoteId, NegotiationId], ...]:
         """All negotiations that have not ended, oldest first, with their quotes."""
-        with readable(self.path), self.connection():
+        with self.connection():
             return tuple(self._run(SELECT_ALL_ACTIVE).fetchall())
 
     @contextmanager
@@ -215,7 +214,7 @@ class Store:
             DatabaseUnavailable: It can't be read now, and trying again may help.
             DatabaseUnusable: It is damaged in what was read.
         """
-        with readable(self.path), self.connection(), self._database.atomic():
+        with self.connection(), self._database.atomic():
             connection: Any = self._database.connection()  # type: ignore[no-untyped-call]
             connection.text_factory = text_or_bytes
             try:
@@ -226,12 +225,11 @@ class Store:
     def data_version(self) -> int:
         """Another number whenever another connection has committed; for an open connection."""
         with _translated(self.path):
-            (version,) = self._run("PRAGMA data_version").fetchone()
-        return int(version)
+            return int(self._run("PRAGMA data_version").fetchone()[0])
 
     def requests(self) -> Requests:
         """What other processes ask for."""
-        with self.connection(), _translated(self.path), atomic(self._database):
+        with self.instant():
             rows = self._receipts.received()
             read = [row for row in rows if isinstance(row, Intervention)]
             ids = canonical([row.negotiation_id for row in read])
@@ -266,7 +264,7 @@ class Store:
 
     def add_quote(self, quote: Quote) -> None:
         """Save a new quote, from any thread."""
-        with readable(self.path), self.connection(), self.transaction():
+        with self.connection(), self.transaction():
             QuoteRow.insert(to_row(quote)).bind(self._database).execute()
 
     def add_interventions(
@@ -333,9 +331,14 @@ class Store:
             ]
             return self.quote(quote_id), tuple(active)
 
-    def connection(self) -> AbstractContextManager[Any]:
-        """Keep this thread's connection open; nested uses share it, the outermost closes it."""
-        return self._database.connection_context()
+    @contextmanager
+    def connection(self) -> Iterator[None]:
+        """Keep this thread's connection open; nested uses share it, the outermost closes it.
+
+        What SQLite raises meanwhile, or when it opens the file, comes as `readable` tells it.
+        """
+        with readable(self.path), self._database.connection_context():
+            yield
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -368,7 +371,7 @@ class Store:
         return rows[0]
 
     def _rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
-        with readable(self.path), self.connection():
+        with self.connection():
             return read_rows(self._database, sql, *values)
 
     def _run(self, sql: str, *values: Any) -> Any:

@@ -346,11 +346,12 @@ def _counted(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_one_that_can_not_even_connect_says_so_to_the_watcher(
     store: Ledger, events: EventStream, loop: LoopThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def gone() -> Any:
+    @contextmanager
+    def gone() -> Iterator[None]:
         raise OSError("no such disk")
+        yield
 
-    connection = store.connection()
-    monkeypatch.setattr(type(connection), "__enter__", lambda _: gone())
+    monkeypatch.setattr(store, "connection", gone)
     actor = Persistence.start(store, events, threading.Event())
     watcher = Probe(loop)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from factories import make_config, make_negotiations, make_quote, make_supplier
 
 from actors.errors import InterventionError
+from actors.mechanism.guidance import intervention_mistakes
 from actors.reception import receive
-from storage.errors import NegotiationNotActive, UnknownRecord
+from storage.errors import DatabaseUnavailable, NegotiationNotActive, UnknownRecord
 from storage.interventions import Intervention
 from storage.ledger import Ledger
 from storage.records import Ending, Negotiation, NegotiationStatus, Priorities, Reason
@@ -106,6 +108,39 @@ def test_a_negotiation_or_a_quote_that_has_ended_is_told_so_and_nothing_is_writt
 
     assert "has no active negotiation: nobody would hear" in line
     assert all_received(store, negotiations) == []
+
+
+def test_it_connects_once_and_nothing_is_locked_while_it_is_looked_at(
+    store: Ledger, negotiation: Negotiation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+    connected: list[sqlite3.Connection] = []
+    looked_at: list[bool] = []
+
+    def connecting(*args: Any, **options: Any) -> sqlite3.Connection:
+        connected.append(connect(*args, **options))
+        return connected[-1]
+
+    def look(*args: Any) -> list[str]:
+        (ours,) = connected
+        looked_at.append(ours.in_transaction)
+        return intervention_mistakes(*args)
+
+    monkeypatch.setattr(sqlite3, "connect", connecting)
+    monkeypatch.setattr("actors.reception.intervention_mistakes", look)
+    receive(store, "Push.", negotiation_id=negotiation.id)
+
+    assert len(connected) == 1
+    assert looked_at == [False]
+
+
+def test_a_database_that_can_not_be_opened_is_told_in_our_words(
+    store: Ledger, negotiation: Negotiation
+) -> None:
+    store.path.rename(store.path.with_suffix(".moved"))
+
+    with pytest.raises(DatabaseUnavailable, match="unable to open"):
+        receive(store, "Push.", negotiation_id=negotiation.id)
 
 
 def test_unknown_ids_are_told_by_name(store: Ledger) -> None:
