@@ -1,7 +1,7 @@
 """Persistence: the only writer of negotiations and messages.
 
-What waits in its mailbox goes into one transaction; a save that breaks a rule is undone alone.
-Receipts go out only after the commit.
+What waits in its mailbox goes into one transaction, first what a person waits for; a save that
+breaks a rule is undone alone. Receipts go out only after the commit.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from actors.mailbox import (
 from actors.mechanism.limits import check_entry
 from actors.mechanism.ruling import Refused
 from actors.runtime import say
+from actors.save_queue import SaveQueue
 from actors.saves import (
     CallEndSaved,
     CallNotStarted,
@@ -110,6 +111,7 @@ class Persistence(pykka.ThreadingActor):
         self._watcher: Ref | None = None
         self._commit_watcher: Ref | None = None
         self._halted: Exception | None = None
+        self._queue = SaveQueue()
         self._group = SMALLEST_GROUP
 
     @classmethod
@@ -138,20 +140,35 @@ class Persistence(pykka.ThreadingActor):
         self._connection.__exit__(None, None, None)
 
     def on_receive(self, mail: PersistenceMail) -> None:
-        """Save this piece of mail together with what waits behind it."""
-        if isinstance(mail, WatchPersistence):
-            self._watcher = mail.watcher
-            if self._halted is not None:
-                self._halt(self._halted)
-            return
-        if isinstance(mail, WatchCommits):
-            self._commit_watcher = mail.watcher
-            return
-        if isinstance(mail, DatabaseDamaged):
-            if self._halted is None:
-                self._halt(mail.error)
-            return
-        group = [] if isinstance(mail, CheckDatabase) else [mail, *self._waiting()]
+        """Save this piece of mail, and what waits behind it."""
+        match mail:
+            case WatchPersistence(watcher=watcher):
+                self._watcher = watcher
+                if self._halted is not None:
+                    self._halt(self._halted)
+            case WatchCommits(watcher=watcher):
+                self._commit_watcher = watcher
+            case CheckDatabase():
+                self._save_group([])
+            case DatabaseDamaged(error=error):
+                if self._halted is None:
+                    self._halt(error)
+            case _:
+                self._queue.put(mail)
+                while self._queue:
+                    self._take_in()
+                    self._save_group(self._queue.take(self._group))
+
+    def _take_in(self) -> None:
+        """Queue what has come meanwhile, so that a person waits for one group and not for all."""
+        while not self.actor_inbox.empty():
+            envelope = self.actor_inbox.get()
+            if not isinstance(envelope.message, Save):
+                self.actor_inbox.put(envelope)  # a stop, which comes last anyway
+                break
+            self._queue.put(envelope.message)
+
+    def _save_group(self, group: list[Save]) -> None:
         if self._halted is not None:
             return  # the watcher has told everybody
         began = time.perf_counter()
@@ -165,16 +182,6 @@ class Persistence(pykka.ThreadingActor):
         if group and self._commit_watcher is not None:
             committed = Committed(seconds=time.perf_counter() - began)
             say(self._commit_watcher, committed, self._events)
-
-    def _waiting(self) -> list[Save]:
-        waiting: list[Save] = []
-        while len(waiting) < self._group - 1 and not self.actor_inbox.empty():
-            envelope = self.actor_inbox.get()
-            if not isinstance(envelope.message, Save):
-                self.actor_inbox.put(envelope)  # a stop, which comes last anyway
-                break
-            waiting.append(envelope.message)
-        return waiting
 
     def _commit(self, group: list[Save]) -> list[tuple[Ref, Receipt]]:
         pause_s = FIRST_PAUSE_S

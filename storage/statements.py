@@ -61,6 +61,7 @@ def _update(table: type[Model], changing: Sequence[str]) -> RowsStatement:
 
 
 def select(table: type[Model], which: str) -> str:
+    """What reads whole rows, as records are made of them."""
     columns = ", ".join(table._meta.sorted_field_names)
     return f"SELECT {columns} FROM {table._meta.table_name} {which}"  # noqa: S608
 

@@ -464,6 +464,44 @@ def test_how_many_saves_share_a_transaction_is_for_the_disk_to_say(
     assert transactions <= ledger.transactions <= transactions + 1
 
 
+def test_what_a_person_waits_for_is_saved_with_the_next_group_of_many(
+    store: Ledger,
+    persistence: pykka.ActorRef[Any],
+    two: list[tuple[Quote, Negotiation]],
+    loop: LoopThread,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    agent, person = Probe(loop), Probe(loop)
+    saved: list[str] = []
+
+    def noted(what: str) -> Any:
+        save = getattr(store, what)
+
+        def note(*args: Any) -> Any:
+            saved.append(what)
+            return save(*args)
+
+        return note
+
+    for what in ("park", "unpark"):
+        monkeypatch.setattr(store, what, noted(what))
+    parkings, continuing = 5 * SMALLEST_GROUP, two[1][1].id
+    with _locked(store):
+        for _ in range(parkings):
+            persistence.tell(
+                SaveParking(negotiation_id=two[0][1].id, error="tired", reply_to=agent.ref)
+            )
+        persistence.tell(
+            SaveContinuing(negotiation_id=continuing, intervention_id=None, reply_to=person.ref)
+        )
+    person.next(ContinuingSaved)
+    for _ in range(parkings):
+        agent.next(ParkingSaved)
+
+    # the group that waited for the lock had been taken before
+    assert saved.index("unpark") <= SMALLEST_GROUP
+
+
 def test_an_intervention_that_another_program_took_away_harms_its_own_negotiation_alone(
     store: Store,
     persistence: pykka.ActorRef[Any],
