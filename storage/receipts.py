@@ -14,6 +14,7 @@ from storage.hashes import intervention_hash
 from storage.interventions import Intervention, InterventionStatus, Unreadable
 from storage.records import NegotiationId
 from storage.statements import (
+    INSERT_INTERVENTIONS,
     SELECT_INTERVENTION,
     SELECT_INTERVENTIONS,
     SELECT_RECEIVED,
@@ -31,7 +32,8 @@ class Receipts:
     def add(self, interventions: Iterable[Intervention]) -> None:
         """Save new ones."""
         rows = [to_row(intervention) for intervention in interventions]
-        InterventionRow.insert_many(rows).bind(self._database).execute()
+        for sql, values in INSERT_INTERVENTIONS.chunks(rows):
+            self._run(sql, *values)
 
     def one(self, intervention_id: str) -> Intervention:
         """One of them, or UnknownRecord, or DamagedRow."""
@@ -72,11 +74,13 @@ class Receipts:
 
     def refuse_all(self, negotiation_id: str, reason: str) -> tuple[Intervention, ...]:
         """Refuse all of a negotiation that are still `received`, because it has ended."""
-        # past peewee: nearly always there are none, and asking takes it as long as a message
-        connection: Any = self._database.connection()  # type: ignore[no-untyped-call]
-        found = connection.execute(SELECT_RECEIVED_BY, (negotiation_id,)).fetchall()
+        found = self._run(SELECT_RECEIVED_BY, negotiation_id).fetchall()
         settled = [self.settle(own_id, status="refused", reason=reason) for (own_id,) in found]
         return tuple(one for one in settled if one is not None)
+
+    def _run(self, sql: str, *values: Any) -> Any:
+        # past peewee, which takes as long to hand a statement over as SQLite to run it
+        return self._database.connection().execute(sql, values)  # type: ignore[no-untyped-call]
 
 
 def _read(row: Mapping[str, Any]) -> Intervention | Unreadable:

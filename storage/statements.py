@@ -73,6 +73,7 @@ ENDING_CHANGES = ("status", "reason", "agreed_terms", "last_error", "ended_at")
 
 INSERT_MESSAGES = _insert(MessageRow)
 INSERT_NEGOTIATIONS = _insert(NegotiationRow)
+INSERT_INTERVENTIONS = _insert(InterventionRow)
 UPDATE_AFTER_MESSAGE = _update(NegotiationRow, MESSAGE_CHANGES)
 UPDATE_STATES = _update(NegotiationRow, MESSAGE_CHANGES + ENDING_CHANGES)
 
