@@ -64,8 +64,8 @@ from actors.saves import (
 )
 from actors.supplier_negotiation import SupplierNegotiation
 from storage.interventions import Intervention
+from storage.reader import Loaded
 from storage.records import NegotiationId, QuoteId, SupplierId
-from storage.store import Loaded
 
 RESTARTS = 3
 """How often a negotiation's actor is restarted within the window before it is parked."""

@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 from actors.audit import Findings, audit
 from storage.calls import Call, Spending
 from storage.interventions import Intervention, InterventionId
+from storage.reader import Loaded
 from storage.records import Message, Negotiation, NegotiationId, Quote, QuoteId
-from storage.store import Loaded, Store
+from storage.store import Store
 
 
 class Reading:

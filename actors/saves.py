@@ -11,9 +11,9 @@ from actors.mechanism.limits import Mandates
 from storage.calls import CallEnd, CallId, CallStart
 from storage.interventions import Intervention, InterventionId
 from storage.mandates import Mandate
+from storage.reader import Loaded
 from storage.records import Ending, Entry, Message, Negotiation, NegotiationId, Quote, QuoteId
 from storage.rules import Budget
-from storage.store import Loaded
 
 Ref = ActorRef[Any]
 

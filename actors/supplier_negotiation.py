@@ -56,9 +56,9 @@ from actors.saves import (
 )
 from actors.steering import Steered
 from storage.interventions import Intervention
+from storage.reader import Loaded
 from storage.records import Ending, Negotiation, NegotiationStatus, QuoteStatus, Sender, is_parked
 from storage.rules import ModelFallback
-from storage.store import Loaded
 
 RELOADS = 3
 """How often in a row a refused save is answered by loading again before it is parked."""

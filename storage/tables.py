@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from storage.errors import DamagedRow
 from storage.hashes import canonical
 from storage.interventions import Intervention
-from storage.records import Message, Negotiation, Quote, Terms
+from storage.records import Message, Negotiation, Quote
 from storage.terms.kind import Record
+from storage.terms.offered import Terms
 
 
 class QuoteRow(Model):

@@ -25,17 +25,9 @@ from actors.mechanism.limits import limited
 from storage.hashes import brief_hash, intervention_hash, message_hash, quote_hash, row_hash
 from storage.interventions import Intervention, InterventionId
 from storage.ledger import Ledger
-from storage.records import (
-    Ending,
-    Message,
-    Move,
-    NegotiationStatus,
-    Origin,
-    Reason,
-    Sender,
-    Terms,
-)
+from storage.records import Ending, Message, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.store import Store
+from storage.terms.offered import Terms
 
 
 class Casebook:

@@ -13,19 +13,10 @@ from actors.opening import open_negotiations
 from actors.quote_request import new_quote, read_quote_request
 from storage.calls import CallEnd, CallStart, Outcome
 from storage.interventions import Intervention
-from storage.records import (
-    Entry,
-    Message,
-    Move,
-    Negotiation,
-    Origin,
-    Quote,
-    Sender,
-    Supplier,
-    Terms,
-)
+from storage.records import Entry, Message, Move, Negotiation, Origin, Quote, Sender, Supplier
 from storage.rules import Rules
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 

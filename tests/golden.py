@@ -18,8 +18,9 @@ from actors.mechanism.conversation import Conversation
 from actors.mechanism.moves import Draft
 from actors.mechanism.views import view_for
 from actors.negotiators.prompts import Prompt, move_prompt, wording_prompt
-from storage.records import Move, Sender, Terms
+from storage.records import Move, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 FOLDER = Path(__file__).parent / "golden"
 RULE = "-" * 80

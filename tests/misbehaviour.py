@@ -10,8 +10,8 @@ from actors.mechanism.ruling import Rule
 from actors.mechanism.views import View
 from actors.negotiators.tactics import Tactics
 from storage.money import money_words
-from storage.records import Terms
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 Cue = Callable[[View], Any]
 """Makes a draft from a view."""

@@ -15,8 +15,8 @@ from actors.mechanism.rulebook import judge
 from actors.mechanism.views import view_for
 from actors.negotiators.tactics import Tactics
 from storage.ledger import ENTRY_BODY
+from storage.reader import Loaded
 from storage.records import Origin, Sender
-from storage.store import Loaded
 from storage.terms.kind import Side
 
 

@@ -40,8 +40,8 @@ from actors.saves import (
 )
 from actors.supplier_negotiation import SupplierNegotiation
 from storage.interventions import Intervention, InterventionStatus
+from storage.reader import Loaded
 from storage.records import Message, Move, NegotiationStatus, Origin, QuoteStatus, Sender
-from storage.store import Loaded
 
 S = TypeVar("S")
 OFFER = Draft(Move.OFFER, "Here is our offer.", make_terms("6.00", 30, "30/70"))

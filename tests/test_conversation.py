@@ -20,8 +20,9 @@ from factories import (
 
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.rulebook import ending_without_words
-from storage.records import Message, Move, NegotiationStatus, Reason, Sender, Terms
+from storage.records import Message, Move, NegotiationStatus, Reason, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 
 def play_round(

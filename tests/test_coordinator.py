@@ -60,8 +60,8 @@ from actors.saves import (
 from actors.supplier_negotiation import SupplierNegotiation
 from storage.errors import NegotiationNotActive, QuoteEnded, QuoteNotPending, UnknownRecord
 from storage.interventions import Intervention
+from storage.reader import Loaded
 from storage.records import Negotiation, NegotiationId, NegotiationStatus, Quote, Reason
-from storage.store import Loaded
 
 CONFIG = make_config([make_supplier(number) for number in (1, 2, 3)])
 

@@ -8,8 +8,9 @@ from factories import guided, make_config, make_conversation, make_supplier, mak
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.disclosure import check_words
 from actors.mechanism.ruling import Refused, Rule
-from storage.records import Move, Sender, Terms
+from storage.records import Move, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 
 def conversation() -> Conversation:

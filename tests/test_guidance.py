@@ -20,7 +20,8 @@ from actors.mechanism.guidance import (
 from actors.mechanism.moves import LONGEST_TEXT, Draft
 from storage.interventions import Intervention
 from storage.mandates import LineId
-from storage.records import Move, Sender, Terms
+from storage.records import Move, Sender
+from storage.terms.offered import Terms
 
 TALK = make_conversation()
 MANDATE, REQUEST = TALK.brand.mandate, TALK.request

@@ -70,8 +70,8 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
             "peewee",
             {
                 *("storage.tables", "storage.statements", "storage.migrations"),
-                *("storage.database", "storage.receipts", "storage.calls", "storage.store"),
-                *("storage.snapshot", "storage.chosen_quotes"),
+                *("storage.database", "storage.receipts", "storage.calls", "storage.reader"),
+                "storage.snapshot",
             },
         ),
         (
@@ -89,7 +89,7 @@ def test_a_lower_room_knows_no_upper_one(room: str, closed: tuple[str, ...]) -> 
         ("structlog", {"actors.event_stream"}),
         ("prompt_toolkit", {"actors.prompt"}),
         ("IPython", {"actors.ipython"}),
-        ("sqlite3", {"storage.database", "storage.pages", "storage.store"}),
+        ("sqlite3", {"storage.database", "storage.pages", "storage.reader"}),
         ("vl_convert", {"actors.report.chart"}),
     ],
 )

@@ -18,8 +18,9 @@ from actors.mechanism.moves import (
     read_terms,
 )
 from actors.mechanism.ruling import Refused, Rule
-from storage.records import Move, Sender, Terms
+from storage.records import Move, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 REQUEST = make_conversation().request
 TERMS: dict[str, Any] = {

@@ -94,7 +94,8 @@ def rehearsed() -> dict[str, Any]:
     from actors.negotiators.prompts import move_prompt, wording_prompt
     from actors.negotiators.tactics import Tactics
     from storage.mandates import limit_keys
-    from storage.records import Move, Negotiation, Terms
+    from storage.records import Move, Negotiation
+    from storage.terms.offered import Terms
 
     supplier = make_supplier(warranty_months={"target": 6, "limit": 30})
     # a new kind is asked of every supplier, so those of the shipped config would be refused

@@ -35,11 +35,11 @@ from storage.records import (
     Style,
     Supplier,
     SupplierPrivate,
-    Terms,
     write_time,
 )
 from storage.rules import Rules
 from storage.terms.kind import Record, Side
+from storage.terms.offered import Terms
 
 MANDATE: dict[str, Any] = {
     "widget.unit_price": {"target": "5.00", "limit": "8.00"},

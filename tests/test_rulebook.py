@@ -11,8 +11,9 @@ from actors.mechanism.conversation import Conversation
 from actors.mechanism.moves import Draft
 from actors.mechanism.rulebook import judge, mandates_in_force
 from actors.mechanism.ruling import Rule, Ruling
-from storage.records import Ending, Move, NegotiationStatus, Origin, Reason, Sender, Terms
+from storage.records import Ending, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 SELLERS_OFFER = make_terms("7.50", 35)
 

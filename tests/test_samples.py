@@ -14,8 +14,9 @@ from actors.mechanism.conversation import Conversation
 from actors.negotiators.tactics import Tactics
 from actors.opening import open_negotiations
 from actors.quote_request import SAMPLE, new_quote, read_quote_request
-from storage.records import Move, NegotiationStatus, Reason, SupplierPrivate, Terms
+from storage.records import Move, NegotiationStatus, Reason, SupplierPrivate
 from storage.terms.lead_time import LeadTimeBrief
+from storage.terms.offered import Terms
 from storage.terms.payment import PaymentBrief
 
 OUT_OF_REACH = SAMPLE.with_name("out_of_reach.toml")

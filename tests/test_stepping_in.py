@@ -18,8 +18,9 @@ from actors.negotiators.tactics import Tactics
 from actors.system import NegotiationSystem
 from storage.interventions import Intervention, InterventionStatus
 from storage.ledger import TEXT_KEPT
-from storage.records import Message, Move, NegotiationId, NegotiationStatus, Quote, Sender, Terms
+from storage.records import Message, Move, NegotiationId, NegotiationStatus, Quote, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 PATIENCE_S = 20.0
 SUPPLIERS = [make_supplier(n, payment=("30/70", "33/33/33", "net 30")) for n in (1, 2, 3)]

@@ -51,9 +51,9 @@ from storage.records import (
     QuoteStatus,
     Reason,
     Sender,
-    Terms,
 )
 from storage.requests import Requests
+from storage.terms.offered import Terms
 
 CONFIG = make_config([make_supplier(1), make_supplier(2)])
 BRAND, SUPPLIER = Sender.BRAND, Sender.SUPPLIER

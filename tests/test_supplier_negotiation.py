@@ -58,9 +58,9 @@ from actors.saves import (
 )
 from actors.supplier_negotiation import PARKED_BEFORE, RELOADS, SupplierNegotiation
 from storage.errors import SequenceConflict, UnknownRecord
+from storage.reader import Loaded
 from storage.records import Message, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.rules import Budget
-from storage.store import Loaded
 
 
 @pytest.fixture

@@ -24,8 +24,9 @@ from actors.mechanism.views import View, view_for
 from actors.negotiators.scripted import Scripted
 from actors.negotiators.tactics import Tactics, aspiration, concession, proposal, time_used
 from storage.mandates import LineId
-from storage.records import Move, NegotiationStatus, Reason, Sender, Terms
+from storage.records import Move, NegotiationStatus, Reason, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 AGREED = NegotiationStatus.COMPLETED
 WIDGET = LineId("widget")

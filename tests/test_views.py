@@ -26,6 +26,7 @@ from storage import records
 from storage.mandates import Mandate
 from storage.records import Move, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 
 def conversation() -> Conversation:
@@ -62,7 +63,7 @@ def types_within(annotation: Any, seen: set[Any]) -> Iterator[Any]:
 def test_no_field_of_a_supplier_view_can_hold_what_is_the_brands() -> None:
     reachable = set(types_within(SupplierView, set()))
 
-    assert {records.Request, records.SupplierProfile, records.Terms} <= reachable
+    assert {records.Request, records.SupplierProfile, Terms} <= reachable
     assert reachable.isdisjoint(
         {
             BrandView,

@@ -20,8 +20,9 @@ from actors.negotiators import wording
 from actors.negotiators.scripted import Scripted
 from actors.negotiators.tactics import Tactics
 from storage.mandates import LineId
-from storage.records import Move, Origin, Sender, Style, Terms
+from storage.records import Move, Origin, Sender, Style
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 ODD_PRODUCTS = (
     "1.50 m cable",

@@ -14,8 +14,8 @@ from actors.monitoring.bill import Bill
 from actors.monitoring.positions import Position, position_of, position_view
 from actors.monitoring.tables import transcript
 from storage.errors import NegotiationNotActive
+from storage.reader import Loaded
 from storage.records import Negotiation, NegotiationId, NegotiationStatus, Priorities
-from storage.store import Loaded
 
 
 class NegotiationHandle:

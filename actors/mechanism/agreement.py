@@ -9,8 +9,9 @@ from actors.mechanism.conversation import Conversation, StandingOffer
 from actors.mechanism.figures import figures, plain
 from actors.mechanism.moves import Draft, read_terms
 from actors.mechanism.ruling import Refused, Rule
-from storage.records import Request, Terms
+from storage.records import Request
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 _EXTRA = r"(?:freight|shipping|delivery|tooling|packaging|dut(?:y|ies)|vat|tax(?:es)?)"
 _NOT_IN_IT = r"(?:extra|excluded|not\s+included|on\s+top)"

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from storage.mandates import LineId, Mandate
-from storage.records import Request, Terms
+from storage.records import Request
+from storage.terms.offered import Terms
 
 
 def amounts(terms: Terms, request: Request) -> frozenset[Decimal]:

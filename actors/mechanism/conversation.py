@@ -31,9 +31,9 @@ from storage.records import (
     Request,
     Sender,
     SupplierProfile,
-    Terms,
 )
 from storage.terms.kind import Side, TermValue
+from storage.terms.offered import Terms
 
 PROGRESS = Decimal("0.005")
 """By how much a side must better its total for the other for it to count as progress (0.5 %)."""

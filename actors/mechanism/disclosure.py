@@ -10,8 +10,9 @@ from actors.mechanism.amounts import amounts
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.figures import Figure, figures, may_name, plain
 from actors.mechanism.ruling import Refused, Rule
-from storage.records import Quote, Request, Terms
+from storage.records import Quote, Request
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 NO_WORD = "_"
 """What no name begins with."""

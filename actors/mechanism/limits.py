@@ -13,9 +13,10 @@ from actors.mechanism.ruling import Refused, Rule
 from storage.mandates import UNIT_PRICE, LineId, Mandate
 from storage.mistakes import mistakes_in
 from storage.money import in_currency, read_amount
-from storage.records import Entry, Move, Request, Sender, Terms
+from storage.records import Entry, Move, Request, Sender
 from storage.terms.kind import Side
 from storage.terms.kinds import KINDS, kind_of
+from storage.terms.offered import Terms
 from storage.terms.payment import PaymentBrief
 
 

@@ -10,9 +10,10 @@ from msgspec import Struct
 from actors.mechanism.conversation import Conversation
 from actors.mechanism.ruling import Refused, Rule
 from storage.money import in_currency, read_amount
-from storage.records import Move, Request, Terms
+from storage.records import Move, Request
 from storage.terms.kind import Side
 from storage.terms.kinds import KINDS
+from storage.terms.offered import Terms
 
 LONGEST_TEXT = 4_000
 """Characters that a message may have."""

@@ -21,9 +21,9 @@ from storage.records import (
     Quote,
     Reason,
     Sender,
-    Terms,
 )
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 SAID_OF = {
     Rule.UNREADABLE: "it is no well-formed move",

@@ -8,8 +8,9 @@ from actors.mechanism.disclosure import check_words
 from actors.mechanism.limits import Mandates, check_limits
 from actors.mechanism.moves import Draft, check_legal, legal_moves, read_draft, read_terms
 from actors.mechanism.ruling import Refusal, Refused, Rule, Ruling
-from storage.records import Ending, Entry, Move, NegotiationStatus, Origin, Reason, Sender, Terms
+from storage.records import Ending, Entry, Move, NegotiationStatus, Origin, Reason, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 CANCELLATION = Ending(status=NegotiationStatus.IMPASSE, reason=Reason.CANCELLED, agreed_terms=None)
 """How a negotiation of a cancelled quote ends."""

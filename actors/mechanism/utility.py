@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from storage.mandates import Mandate
-from storage.records import Priorities, Request, Terms
+from storage.records import Priorities, Request
 from storage.terms.kind import Scale, Side, TermValue
 from storage.terms.kinds import KINDS, kind_of
+from storage.terms.offered import Terms
 
 HEAVIEST_WEIGHT = 3.0
 """No kind of term weighs more than so many times what price weighs, whatever the priorities."""

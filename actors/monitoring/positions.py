@@ -17,6 +17,7 @@ from actors.monitoring.selection import status_of
 from actors.monitoring.tables import STATUS_STYLES, receipt, terms_text
 from storage.interventions import Intervention, InterventionStatus
 from storage.money import money_words
+from storage.reader import Loaded
 from storage.records import (
     Negotiation,
     NegotiationId,
@@ -25,7 +26,6 @@ from storage.records import (
     Request,
     Sender,
 )
-from storage.store import Loaded
 from storage.terms.kinds import KINDS
 
 BY_HAND = "you: continue_()"

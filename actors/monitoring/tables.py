@@ -16,17 +16,9 @@ from actors.monitoring.bill import NO_BILL, Bill
 from actors.monitoring.selection import status_of
 from storage.interventions import Intervention
 from storage.money import money_words
-from storage.records import (
-    Line,
-    Message,
-    Negotiation,
-    Quote,
-    Request,
-    Sender,
-    Terms,
-    write_time,
-)
+from storage.records import Line, Message, Negotiation, Quote, Request, Sender, write_time
 from storage.terms.kinds import KINDS
+from storage.terms.offered import Terms
 
 STATUS_STYLES = {"completed": "green", "impasse": "yellow", "active": "cyan", "parked": "red"}
 MOST_IN_A_CELL = 5

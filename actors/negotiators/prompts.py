@@ -16,8 +16,9 @@ from actors.mechanism.conversation import PublicMessage, StandingOffer
 from actors.mechanism.moves import LONGEST_TEXT, Draft
 from actors.mechanism.ruling import Rule
 from actors.mechanism.views import BrandView, SupplierView, View
-from storage.records import Move, Request, Sender, Style, Terms
+from storage.records import Move, Request, Sender, Style
 from storage.terms.kinds import KINDS
+from storage.terms.offered import Terms
 
 VERSION = "1"
 """Stored with each call."""

@@ -19,9 +19,10 @@ from actors.mechanism.views import View
 from actors.negotiators import wording
 from storage.mandates import LineId
 from storage.money import tick
-from storage.records import Move, Terms
+from storage.records import Move
 from storage.terms.kind import Side, TermKind, TermValue
 from storage.terms.kinds import KINDS
+from storage.terms.offered import Terms
 
 SHORT_GAME_ROUNDS = 10
 """Up to so many rounds a side may concede faster than in a longer game."""

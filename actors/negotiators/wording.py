@@ -14,9 +14,9 @@ from decimal import Decimal
 from actors.mechanism.moves import LONGEST_TEXT
 from actors.mechanism.views import View
 from storage.money import money_words
-from storage.records import Terms
 from storage.terms.kind import Side
 from storage.terms.kinds import KINDS
+from storage.terms.offered import Terms
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from actors.reading import Reading
 from storage.calls import Call
 from storage.interventions import Intervention
 from storage.mandates import Mandate
-from storage.records import Message, Negotiation, Quote, QuoteId, Sender, Terms
+from storage.records import Message, Negotiation, Quote, QuoteId, Sender
 from storage.terms.kind import Side
+from storage.terms.offered import Terms
 
 PRIVATE_OF_QUOTE = {"priorities", "mandate"}
 PRIVATE_OF_NEGOTIATION = {"mandate"}
