@@ -30,7 +30,7 @@ from storage.terms.kind import Side
 LONGEST_RETRY_PAUSE_S = 60.0
 
 
-class Colleagues(Struct, frozen=True, gc=False):
+class Colleagues(Struct, frozen=True):
     """Whom a negotiation writes to."""
 
     brand: Ref
@@ -43,7 +43,7 @@ class Colleagues(Struct, frozen=True, gc=False):
         return self.brand if side is Side.BRAND else self.supplier
 
 
-class Request(Struct, frozen=True, gc=False):
+class Request(Struct, frozen=True):
     """The move that is asked for, and what became of it so far."""
 
     side: Side

@@ -47,7 +47,7 @@ Ref = ActorRef[Any]
 # Drafts
 
 
-class DraftMove(Struct, frozen=True, gc=False, kw_only=True):
+class DraftMove(Struct, frozen=True, kw_only=True):
     """Negotiation → agent. Answered by at most one MoveDrafted, DraftFailed or BudgetSpent."""
 
     draft_id: DraftId
@@ -65,19 +65,19 @@ class DraftMove(Struct, frozen=True, gc=False, kw_only=True):
     reply_to: Ref
 
 
-class CancelDraft(Struct, frozen=True, gc=False, kw_only=True):
+class CancelDraft(Struct, frozen=True, kw_only=True):
     """Negotiation → agent. Nobody waits for that draft any more; it is not answered."""
 
     draft_id: DraftId
 
 
-class DraftQueued(Struct, frozen=True, gc=False, kw_only=True):
+class DraftQueued(Struct, frozen=True, kw_only=True):
     """Agent → negotiation, every 10 s while a draft waits for its turn: no deadline runs."""
 
     draft_id: DraftId
 
 
-class MoveDrafted(Struct, frozen=True, gc=False, kw_only=True):
+class MoveDrafted(Struct, frozen=True, kw_only=True):
     """Agent → negotiation. What the negotiator returned, not judged yet."""
 
     draft_id: DraftId
@@ -87,7 +87,7 @@ class MoveDrafted(Struct, frozen=True, gc=False, kw_only=True):
     """Who decides if the rules refuse this twice; None parks the negotiation."""
 
 
-class DraftFailed(Struct, frozen=True, gc=False, kw_only=True):
+class DraftFailed(Struct, frozen=True, kw_only=True):
     """Agent → negotiation. The negotiator made no move."""
 
     draft_id: DraftId
@@ -98,31 +98,31 @@ class DraftFailed(Struct, frozen=True, gc=False, kw_only=True):
     retryable: bool
 
 
-class BudgetSpent(Struct, frozen=True, gc=False, kw_only=True):
+class BudgetSpent(Struct, frozen=True, kw_only=True):
     """Agent → negotiation. A model would have to be called, and the budget allows no call."""
 
     draft_id: DraftId
 
 
-class DraftOverdue(Struct, frozen=True, gc=False, kw_only=True):
+class DraftOverdue(Struct, frozen=True, kw_only=True):
     """Negotiation → itself, later. Nothing was heard about the draft for too long."""
 
     draft_id: DraftId
 
 
-class RetryDraft(Struct, frozen=True, gc=False, kw_only=True):
+class RetryDraft(Struct, frozen=True, kw_only=True):
     """Negotiation → itself, later. The pause after a failed draft is over."""
 
     draft_id: DraftId
 
 
-class CountDrafts(Struct, frozen=True, gc=False, kw_only=True):
+class CountDrafts(Struct, frozen=True, kw_only=True):
     """Pulse → agent. Answered by one DraftsCounted."""
 
     reply_to: Ref
 
 
-class DraftsCounted(Struct, frozen=True, gc=False, kw_only=True):
+class DraftsCounted(Struct, frozen=True, kw_only=True):
     """Agent → Pulse. What it has in flight."""
 
     side: Side
@@ -131,14 +131,14 @@ class DraftsCounted(Struct, frozen=True, gc=False, kw_only=True):
     """Seconds since the oldest of them was asked for."""
 
 
-class Beat(Struct, frozen=True, gc=False, kw_only=True):
+class Beat(Struct, frozen=True, kw_only=True):
     """Pulse → itself, later. It is time for a heartbeat."""
 
 
 # Coordinating
 
 
-class StartNegotiations(Struct, frozen=True, gc=False, kw_only=True):
+class StartNegotiations(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to with the negotiations once their rows are committed."""
 
     quote: Quote
@@ -146,21 +146,21 @@ class StartNegotiations(Struct, frozen=True, gc=False, kw_only=True):
     reply: Future[tuple[Negotiation, ...]]
 
 
-class AwaitStillness(Struct, frozen=True, gc=False, kw_only=True):
+class AwaitStillness(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to when nothing of the quote moves by itself any more."""
 
     quote_id: QuoteId
     reply: Future[None]
 
 
-class TellWhatMoves(Struct, frozen=True, gc=False, kw_only=True):
+class TellWhatMoves(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to at once with those that move by themselves."""
 
     quote_id: QuoteId
     reply: Future[frozenset[NegotiationId]]
 
 
-class NegotiationEnded(Struct, frozen=True, gc=False, kw_only=True):
+class NegotiationEnded(Struct, frozen=True, kw_only=True):
     """Negotiation → Coordinator. It is over, on disk, and its actor stops."""
 
     quote_id: QuoteId
@@ -168,7 +168,7 @@ class NegotiationEnded(Struct, frozen=True, gc=False, kw_only=True):
     quote_completed: bool
 
 
-class NegotiationStill(Struct, frozen=True, gc=False, kw_only=True):
+class NegotiationStill(Struct, frozen=True, kw_only=True):
     """Negotiation → Coordinator. It is parked or waits: a person or a recovery moves it on."""
 
     negotiation_id: NegotiationId
@@ -179,24 +179,24 @@ class NegotiationStill(Struct, frozen=True, gc=False, kw_only=True):
 # Stepping in
 
 
-class Intervene(Struct, frozen=True, gc=False, kw_only=True):
+class Intervene(Struct, frozen=True, kw_only=True):
     """Coordinator → negotiation. An intervention that is on disk, received."""
 
     intervention: Intervention
 
 
-class Continue(Struct, frozen=True, gc=False, kw_only=True):
+class Continue(Struct, frozen=True, kw_only=True):
     """Coordinator → negotiation. Go on, if it waits or is parked."""
 
     intervention: Intervention | None
     """The row by which another process asked."""
 
 
-class Cancel(Struct, frozen=True, gc=False, kw_only=True):
+class Cancel(Struct, frozen=True, kw_only=True):
     """Coordinator → negotiation. Its quote is cancelled: end."""
 
 
-class Recover(Struct, frozen=True, gc=False, kw_only=True):
+class Recover(Struct, frozen=True, kw_only=True):
     """Coordinator → negotiation. Go on from where it stands, parked or not."""
 
 
@@ -211,7 +211,7 @@ def call_of(intervention: Intervention) -> Call:
     return Intervene(intervention=intervention)
 
 
-class CallUndelivered(Struct, frozen=True, gc=False, kw_only=True):
+class CallUndelivered(Struct, frozen=True, kw_only=True):
     """Negotiation → Coordinator. It stopped before it could handle that."""
 
     quote_id: QuoteId
@@ -219,14 +219,14 @@ class CallUndelivered(Struct, frozen=True, gc=False, kw_only=True):
     call: Call
 
 
-class InterventionReceived(Struct, frozen=True, gc=False, kw_only=True):
+class InterventionReceived(Struct, frozen=True, kw_only=True):
     """Face or Outside → Coordinator. A row was committed as received."""
 
     quote_id: QuoteId
     intervention: Intervention
 
 
-class ContinueNegotiations(Struct, frozen=True, gc=False, kw_only=True):
+class ContinueNegotiations(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to with those that go on."""
 
     quote_id: QuoteId
@@ -235,21 +235,21 @@ class ContinueNegotiations(Struct, frozen=True, gc=False, kw_only=True):
     reply: Future[tuple[NegotiationId, ...]]
 
 
-class RecoverNegotiations(Struct, frozen=True, gc=False, kw_only=True):
+class RecoverNegotiations(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to once each of them is known to move."""
 
     active: tuple[tuple[QuoteId, NegotiationId], ...]
     reply: Future[None]
 
 
-class CancelQuote(Struct, frozen=True, gc=False, kw_only=True):
+class CancelQuote(Struct, frozen=True, kw_only=True):
     """Face → Coordinator. Replied to with the quote once it is cancelled on disk."""
 
     quote_id: QuoteId
     reply: Future[Quote]
 
 
-class QuoteCancelledOutside(Struct, frozen=True, gc=False, kw_only=True):
+class QuoteCancelledOutside(Struct, frozen=True, kw_only=True):
     """Outside → Coordinator. Another program has cancelled a quote."""
 
     quote_id: QuoteId

@@ -141,6 +141,13 @@ class Persistence(pykka.ThreadingActor):
 
     def on_receive(self, mail: PersistenceMail) -> None:
         """Save this piece of mail, and what waits behind it."""
+        self._take(mail)
+        while self._queue:
+            self._take_what_waits()
+            self._save_group(self._queue.take(self._group))
+
+    def _take(self, mail: PersistenceMail) -> None:
+        """Queue what is to be saved; heed the rest at once."""
         match mail:
             case WatchPersistence(watcher=watcher):
                 self._watcher = watcher
@@ -155,18 +162,15 @@ class Persistence(pykka.ThreadingActor):
                     self._halt(error)
             case _:
                 self._queue.put(mail)
-                while self._queue:
-                    self._take_in()
-                    self._save_group(self._queue.take(self._group))
 
-    def _take_in(self) -> None:
-        """Queue what has come meanwhile, so that a person waits for one group and not for all."""
+    def _take_what_waits(self) -> None:
+        """Take what has come meanwhile, so that a person waits for one group and not for all."""
         while not self.actor_inbox.empty():
             envelope = self.actor_inbox.get()
-            if not isinstance(envelope.message, Save):
+            if not isinstance(envelope.message, PersistenceMail):
                 self.actor_inbox.put(envelope)  # a stop, which comes last anyway
                 break
-            self._queue.put(envelope.message)
+            self._take(envelope.message)
 
     def _save_group(self, group: list[Save]) -> None:
         if self._halted is not None:
@@ -180,7 +184,8 @@ class Persistence(pykka.ThreadingActor):
         for sender, receipt in receipts:
             say(sender, receipt, self._events)
         if group and self._commit_watcher is not None:
-            committed = Committed(seconds=time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            committed = Committed(seconds=seconds, queued=len(self._queue))
             say(self._commit_watcher, committed, self._events)
 
     def _commit(self, group: list[Save]) -> list[tuple[Ref, Receipt]]:

@@ -61,7 +61,7 @@ CHECKED_FIRST = 2 * 1024 * 1024
 TEXT_KEPT = "text kept; tactics acts on limits, priorities and actions"
 
 
-class Appended(Struct, frozen=True, gc=False):
+class Appended(Struct, frozen=True):
     """A message that is saved, and whether saving it completed the quote."""
 
     message: Message

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
@@ -25,16 +26,16 @@ def clean_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def no_actor_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    systems: list[NegotiationSystem] = []
+    systems: WeakSet[NegotiationSystem] = WeakSet()  # one that runs is held by its own threads
     build = NegotiationSystem.__init__
 
     def remembered(self: NegotiationSystem, *args: object) -> None:
         build(self, *args)  # type: ignore[arg-type]
-        systems.append(self)
+        systems.add(self)
 
     monkeypatch.setattr(NegotiationSystem, "__init__", remembered)
     yield
-    for system in systems:
+    for system in list(systems):
         system.stop()
     ours = [t.name for t in threading.enumerate() if t.name.startswith(("parley-loop", "Persist"))]
     assert not ours, f"left running: {ours}"

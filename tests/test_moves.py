@@ -212,6 +212,8 @@ def test_terms_given_as_a_record_are_read_like_any_others() -> None:
     assert refusal_of_terms(make_terms("7.001")) is Rule.UNREADABLE
     assert refusal_of_terms(make_terms(payment="50/50")) is Rule.ALTERED_REQUEST
     assert refusal_of_terms(Terms(unit_prices={})) is Rule.ALTERED_REQUEST
+    for unreadable in (Terms({}, 5), Terms(5, {})):  # type: ignore[arg-type]
+        assert refusal_of_terms(unreadable) is Rule.UNREADABLE
 
 
 def test_either_side_may_offer_talk_or_leave_and_accept_what_stands() -> None:

@@ -41,6 +41,7 @@ from actors.saves import (
     CheckDatabase,
     Committed,
     ContinuingSaved,
+    DatabaseDamaged,
     EndingSaved,
     GuidanceSaved,
     LoadNegotiation,
@@ -68,6 +69,7 @@ from actors.saves import (
 from storage.calls import CallStart, Outcome
 from storage.errors import (
     BudgetReached,
+    DatabaseUnusable,
     NegotiationNotActive,
     QuoteEnded,
     QuoteNotPending,
@@ -200,6 +202,25 @@ def test_what_waits_shares_a_transaction_and_a_bad_save_is_undone_alone(
     assert [type(failure.error) for failure in failed] == [SequenceConflict]
     assert [message.seq for message in store.messages(opened[1].id)] == [1, 2]
     assert len(transactions) <= 2
+
+
+def test_damage_halts_before_the_next_group_however_much_waits(
+    store: Store,
+    persistence: pykka.ActorRef[Any],
+    opened: tuple[Quote, Negotiation],
+    loop: LoopThread,
+) -> None:
+    probe, watcher = Probe(loop), Probe(loop)
+    persistence.tell(WatchPersistence(watcher=watcher.ref))
+    with _locked(store):
+        for seq in range(1, 3 * SMALLEST_GROUP):
+            persistence.tell(save_message(opened, probe, seq=seq))
+        persistence.tell(DatabaseDamaged(error=DatabaseUnusable("a page is damaged")))
+
+    assert "a page is damaged" in str(watcher.next(PersistenceHalted).error)
+    persistence.stop(timeout=PATIENCE_S)
+
+    assert len(store.messages(opened[1].id)) <= SMALLEST_GROUP
 
 
 def test_limits_are_checked_again_before_the_commit(

@@ -103,16 +103,25 @@ def test_it_says_nothing_before_both_have_answered(scene: Scene) -> None:
 def test_commits_are_told_of_since_the_heartbeat_before(scene: Scene) -> None:
     assert scene.persistence.next(WatchCommits).watcher == scene.pulse
     for seconds in (0.001, 0.5, 0.002):
-        scene.pulse.tell(Committed(seconds=seconds))
+        scene.pulse.tell(Committed(seconds=seconds, queued=0))
     for _ in range(2):
         scene.beats((0, None), (0, None))
-    scene.pulse.tell(Committed(seconds=0.003))
+    scene.pulse.tell(Committed(seconds=0.003, queued=0))
     scene.beats((0, None), (0, None))
 
     figures = [
         (told["commits"], told["commit_s"], told.get("longest_commit_s")) for told in scene.told
     ]
     assert figures == [(3, 0.002, 0.5), (0, 0.002, None), (1, 0.003, 0.003)]
+
+
+def test_what_persistence_has_taken_from_its_mailbox_and_not_saved_waits_too(scene: Scene) -> None:
+    for queued in (836, 0):
+        scene.pulse.tell(Committed(seconds=0.001, queued=queued))
+        scene.beats((0, None), (0, None))
+
+    waits = [told["mailbox_persistence"] for told in scene.told]
+    assert [one - waits[1] for one in waits] == [836, 0]
 
 
 def test_mail_that_waits_is_counted_by_who_it_waits_for(loop: LoopThread, scene: Scene) -> None:

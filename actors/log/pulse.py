@@ -61,6 +61,8 @@ class Pulse(LoopActor):
         self._timer: asyncio.TimerHandle | None = None
         self._counted: dict[Side, DraftsCounted] = {}
         self._commits = Commits()
+        self._queued = 0
+        """What Persistence has taken from its mailbox and not saved yet, after its last commit."""
 
     def on_start(self) -> None:
         """Ask to be told of each commit."""
@@ -76,8 +78,9 @@ class Pulse(LoopActor):
     def on_receive(self, mail: PulseMail) -> None:
         """Handle one piece of mail."""
         match mail:
-            case Committed(seconds=seconds):
+            case Committed(seconds=seconds, queued=queued):
                 self._commits = self._commits.and_one(seconds)
+                self._queued = queued
             case Beat():
                 self._later()
                 self._ask()
@@ -120,7 +123,7 @@ class Pulse(LoopActor):
                 mailbox_coordinator=coordinator,
                 mailbox_agents=agents,
                 mailbox_negotiations=max(0, others),
-                mailbox_persistence=_depth(watched.persistence),
+                mailbox_persistence=_depth(watched.persistence) + self._queued,
                 commits=commits.count,
                 commit_s=commits.last_s,
                 longest_commit_s=commits.longest_s if commits.count else None,

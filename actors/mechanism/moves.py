@@ -25,7 +25,7 @@ MOVES = (Move.OFFER, Move.ACCEPT, Move.WALK_AWAY, Move.TALK)
 MOVES_BUT_ACCEPT = (Move.OFFER, Move.WALK_AWAY, Move.TALK)
 
 
-class Draft(Struct, frozen=True, gc=False):
+class Draft(Struct, frozen=True):
     """A move as a negotiator proposes it; nothing in it is believed before it was judged."""
 
     move: Move | str
@@ -36,7 +36,7 @@ class Draft(Struct, frozen=True, gc=False):
     """For an accept: the seq of the standing offer."""
 
 
-class Withheld(Struct, frozen=True, gc=False):
+class Withheld(Struct, frozen=True):
     """In place of a draft: a negotiator saw itself that what it has would be refused."""
 
     rule: Rule
@@ -84,7 +84,7 @@ def read_terms(raw: Terms | Mapping[str, Any] | None, request: Request) -> Terms
         Refused: Something is missing, malformed, or not the brand's request.
     """
     if not isinstance(raw, Mapping):
-        if not isinstance(raw, Terms):
+        if not isinstance(raw, Terms) or not isinstance(raw.others, Mapping):
             raise Refused(Rule.UNREADABLE, "an offer needs terms: unit_prices and each other term")
         raw = {"unit_prices": raw.unit_prices, **raw.others}
     unknown = set(map(str, raw)) - FIELDS_OF_TERMS
