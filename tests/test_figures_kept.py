@@ -18,6 +18,8 @@ from benchmarks.__main__ import BENCHMARKS, FOLDER
 REMEDY = "run `python tests/benchmarks/figures.py`"
 RESULTS = {path.stem: json.loads(path.read_text()) for path in kept.KEPT.iterdir()}
 SCRIPT = re.compile(r"python tests/benchmarks/(\w+)\.py( \w+=\S+)*")
+ENDS = {name: [end for row, end, _ in words.ROWS if row == name] for name, _, _ in words.ROWS}
+"""The figures of each side that are told of a result."""
 TOLD_OF_SIDES = {
     name: {f"{side}_{end}" for row, end, _ in words.ROWS if row == name for side in words.SIDES}
     for name, _, _ in words.ROWS
@@ -48,6 +50,28 @@ def seen(svg: str) -> list[str]:
     """All that can be read in a drawing."""
     texts = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")  # noqa: S314
     return ["".join(text.itertext()) for text in texts]
+
+
+# What is kept
+
+
+@pytest.mark.parametrize("benchmark", RESULTS)
+def test_what_is_kept_was_measured_in_full_size(benchmark: str) -> None:
+    assert "=" not in RESULTS[benchmark]["command"]
+
+
+@pytest.mark.parametrize("measurement", orchestration.MEASUREMENTS, ids=lambda each: each.name)
+def test_each_side_was_measured_as_often_and_in_as_many_negotiations_as_is_told(
+    measurement: orchestration.Measurement,
+) -> None:
+    result = RESULTS[measurement.name]
+
+    assert result["negotiations"] == measurement.negotiations
+    assert result["move_s"] == measurement.move_s
+    assert result["runs"] == measurement.runs
+    assert all(
+        f"{side}_{end}" in result for side in measurement.sides for end in ENDS[result["benchmark"]]
+    )
 
 
 # What the README tells
