@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 
 from actors.bug import bug
 from actors.event_stream import EventStream
@@ -48,8 +49,7 @@ class Inspector:
             self._thread.join(INTERRUPT_S)
 
     def _run(self) -> None:
-        if sys.platform == "linux":  # elsewhere only whole processes have a niceness
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        _step_back()
         while not self._stopping.is_set():
             try:
                 self._pages.check()
@@ -75,3 +75,12 @@ class Inspector:
                 given_up=True,
             )
         )
+
+
+def _step_back() -> None:
+    """Have others go first; a process that is nicer already stays so, and needn't be allowed to."""
+    if sys.platform == "linux":  # elsewhere only whole processes have a niceness
+        thread = threading.get_native_id()
+        with suppress(OSError):  # then the look goes on as fast as all else
+            nice = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+            os.setpriority(os.PRIO_PROCESS, thread, nice)

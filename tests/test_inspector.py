@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -15,12 +18,16 @@ from probe import PATIENCE_S, Probe
 from serving import until
 
 from actors.event_stream import EventStream
-from actors.inspector import Inspector
+from actors.inspector import NICENESS, Inspector
 from actors.runtime import LoopThread
 from actors.saves import DatabaseDamaged
 from storage.database import check_pages
 from storage.errors import DatabaseUnavailable, DatabaseUnusable
 from storage.pages import Pages, size_of
+
+only_linux = pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has a niceness for each thread"
+)
 
 
 class Looks(Pages):
@@ -31,10 +38,13 @@ class Looks(Pages):
         self._ends = iter(ends)
         self._interrupted = threading.Event()
         self.count = 0
+        self.niceness: int | None = None
+        """Of the thread that looks."""
         self.is_last = threading.Event()
 
     def check(self) -> None:
         self.count += 1
+        self.niceness = os.nice(0)
         for end in self._ends:
             raise end
         self.is_last.set()
@@ -131,6 +141,41 @@ def test_a_bug_of_ours_is_told_in_the_log(
     assert failed.facts()["actor"] == "Inspector"
     assert "8.00" not in str(failed.facts())
     assert persistence.is_silent
+
+
+@only_linux
+@pytest.mark.parametrize("before", [NICENESS - 7, NICENESS + 5])
+def test_a_look_steps_back_and_never_forward(
+    events: EventStream, persistence: Probe, before: int
+) -> None:
+    looks = Looks()
+
+    def look() -> int:  # a thread is as nice as the one that starts it
+        own = os.nice(max(0, before - os.nice(0)))
+        inspector = Inspector(looks, events, persistence=persistence.ref)
+        assert looks.is_last.wait(PATIENCE_S)
+        inspector.stop()
+        return own
+
+    with ThreadPoolExecutor() as starting:
+        own = starting.submit(look).result()
+
+    assert looks.niceness == max(NICENESS, own)
+
+
+@only_linux
+def test_a_look_that_may_not_step_back_goes_on_all_the_same(
+    events: EventStream, persistence: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.setpriority", refuse)
+    looks = Looks()
+
+    inspector = Inspector(looks, events, persistence=persistence.ref)
+    assert looks.is_last.wait(PATIENCE_S)
+    inspector.stop()
 
 
 @pytest.fixture
