@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from contextlib import suppress
 
 from actors.bug import bug
@@ -28,6 +29,9 @@ PAUSE_S = 60.0
 INTERRUPT_S = 0.02
 """Seconds between two tries to end a look: one that is only about to begin hears nothing of it."""
 
+STOP_TIMEOUT_S = 5.0
+"""Longest wait, in seconds, for a look to end; what hangs in the operating system hears nothing."""
+
 
 class Inspector:
     """One look from the first page to the last."""
@@ -42,9 +46,10 @@ class Inspector:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the look, however far it has come."""
+        """End the look, however far it has come; one that hangs is left behind, and unheard."""
         self._stopping.set()
-        while self._thread.is_alive():
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while self._thread.is_alive() and time.monotonic() < deadline:
             self._pages.interrupt()
             self._thread.join(INTERRUPT_S)
 

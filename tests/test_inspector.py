@@ -55,6 +55,16 @@ class Looks(Pages):
         self._interrupted.set()
 
 
+class Hanging(Looks):
+    """A look that the operating system doesn't answer."""
+
+    def interrupt(self) -> None:
+        """Not heard."""
+
+    def let_go(self) -> None:
+        super().interrupt()
+
+
 @pytest.fixture
 def persistence(loop: LoopThread) -> Probe:
     return Probe(loop)
@@ -113,6 +123,25 @@ def test_a_look_that_a_stop_cuts_short_accuses_nobody(
 
     inspector.stop()
 
+    assert persistence.is_silent
+
+
+def test_a_look_that_hangs_holds_nobody_up_for_ever(
+    events: EventStream, persistence: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("actors.inspector.STOP_TIMEOUT_S", 0.05)
+    looks = Hanging()
+    inspector = Inspector(looks, events, persistence=persistence.ref)
+    assert looks.is_last.wait(PATIENCE_S)
+
+    stopping = threading.Thread(target=inspector.stop)
+    stopping.start()
+    stopping.join(PATIENCE_S)
+    has_stopped = not stopping.is_alive()
+    looks.let_go()
+    stopping.join(PATIENCE_S)
+
+    assert has_stopped
     assert persistence.is_silent
 
 
