@@ -44,6 +44,11 @@ from storage.records import (
 )
 
 PATIENCE_S = 20.0
+FOR_AGES = """
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT 1000000000)
+    SELECT count(*) FROM numbers
+"""
+"""A statement that takes minutes, unless it is interrupted."""
 THREE = make_config([make_supplier(n) for n in (1, 2, 3)], retry_pause_s=0, draft_retries=1)
 
 
@@ -415,6 +420,27 @@ def test_who_may_still_write_keeps_the_lock(
     release.set()
     assert system._persistence.stop(timeout=PATIENCE_S)
     system._lock.close()
+
+
+def test_a_stop_ends_the_look_at_a_large_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = threading.Event()
+
+    def look(connection: sqlite3.Connection) -> None:
+        looking.set()
+        connection.execute(FOR_AGES).fetchall()
+
+    with start(tmp_path):
+        pass  # only a database that is there is looked at
+    monkeypatch.setattr("storage.ledger.CHECKED_FIRST", 0)
+    monkeypatch.setattr("storage.pages.check_pages", look)
+    system = start(tmp_path)
+    assert looking.wait(PATIENCE_S)
+
+    system.stop()
+
+    assert "parley-inspector" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_quote_with_many_suppliers_and_lines_works(tmp_path: Path) -> None:
