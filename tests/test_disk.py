@@ -54,6 +54,19 @@ if os.geteuid() == 0:  # who may write everywhere
     os.setuid({NOBODY})
 sys.exit(max([main.main(asked.split()) for asked in sys.argv[1:]]))
 """
+HALTED_AT_ONCE = """
+import sys, time
+import main
+from actors.system import NegotiationSystem
+start = NegotiationSystem.start
+def start_and_halt(*arguments, **options):
+    system = start(*arguments, **options)
+    while system.halted is None:
+        time.sleep(0.01)
+    return system
+NegotiationSystem.start = start_and_halt
+sys.exit(main.main(["serve"]))
+"""
 
 
 def start(folder: Path, **options: Any) -> NegotiationSystem:
@@ -392,10 +405,9 @@ def test_a_damaged_page_anywhere_in_a_large_database_is_refused_or_halts_the_eng
     assert ends[0] == "refused"  # nothing of it can be read
 
 
-def test_an_engine_that_finds_damage_in_a_large_database_ends_with_one_line_and_exit_1(
-    left_over: Path,
-) -> None:
-    folder = left_over.parent
+@pytest.fixture
+def large_and_damaged(left_over: Path) -> Path:
+    """A database that is looked at only while the engine works, with damage that nobody reads."""
     with closing(sqlite3.connect(left_over)) as connection, connection:
         other = {"id": "'q-other'", "status": "'pending'", "notes": "hex(zeroblob(2000000))"}
         names = [row[1] for row in connection.execute("PRAGMA table_info(quotes)")]
@@ -403,11 +415,16 @@ def test_an_engine_that_finds_damage_in_a_large_database_ends_with_one_line_and_
         connection.execute(f"INSERT INTO quotes SELECT {values} FROM quotes LIMIT 1")  # noqa: S608
     size, count = pages(left_over)
     content = bytearray(left_over.read_bytes())
-    # it chains to the last pages, and nobody reads it
+    # what the other quote's notes end in
     destroy(content, (count - 1) * size, size)
     left_over.write_bytes(content)
+    return left_over
 
-    engine = Engine(folder)
+
+def test_an_engine_that_finds_damage_in_a_large_database_ends_with_one_line_and_exit_1(
+    large_and_damaged: Path,
+) -> None:
+    engine = Engine(large_and_damaged.parent)
     _, errors = engine.process.communicate(timeout=PATIENCE_S)
     (halted,) = engine.events("system.halted")
 
@@ -416,6 +433,23 @@ def test_an_engine_that_finds_damage_in_a_large_database_ends_with_one_line_and_
     assert line == f"parley: nothing can be saved any more: {halted['error']}"
     assert halted["error"].startswith("parley.db: is a damaged database (")
     assert [line for line in engine.events("message.saved") if line["ts"] > halted["ts"]] == []
+
+
+def test_an_engine_that_is_halted_before_anybody_listens_ends_all_the_same(
+    large_and_damaged: Path,
+) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", HALTED_AT_ONCE],
+        cwd=large_and_damaged.parent,
+        env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("parley: nothing can be saved any more: parley.db: is a damaged")
 
 
 def test_tables_that_are_not_ours_any_more_halt_it_instead_of_being_tried_for_ever(
