@@ -10,6 +10,7 @@ from factories import (
     make_entry,
     make_intervention,
     make_terms,
+    said,
 )
 
 from actors.event_stream import EventStream
@@ -52,6 +53,23 @@ def test_a_saved_message_is_told_with_its_total_and_without_its_words(
     assert (offer["sender"], offer["move"], offer["origin"]) == ("brand", "offer", "script")
     assert "total" not in guidance
     assert "Zanzibar" not in str(told(heard))
+
+
+@pytest.mark.parametrize(
+    ("sender", "accepts_seq", "price", "total"),
+    [(Sender.BRAND, 2, "7.00", "700.00"), (Sender.SUPPLIER, 1, "6.00", "600.00")],
+)
+def test_an_accept_is_told_with_the_total_of_what_it_accepts(
+    log: NegotiationLog, heard: Heard, sender: Sender, accepts_seq: int, price: str, total: str
+) -> None:
+    talk = said(TALK, Sender.BRAND, Move.OFFER, terms=make_terms("6.00"))
+    talk = said(talk, Sender.SUPPLIER, Move.OFFER, terms=make_terms("7.00"))
+    accept = make_entry(talk, sender, Move.ACCEPT, terms=make_terms(price), accepts_seq=accepts_seq)
+
+    log.saved(as_saved(accept), talk.said(as_saved(accept)))
+
+    ((_, accepted),) = told(heard)
+    assert (accepted["move"], accepted["total"]) == ("accept", total)
 
 
 def test_of_a_refusal_only_the_rule_is_told(log: NegotiationLog, heard: Heard) -> None:
