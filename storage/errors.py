@@ -27,7 +27,7 @@ class UnknownRecord(StorageError):
     """There is no quote or negotiation with that id."""
 
     def __init__(self, noun: str, record_id: str) -> None:
-        super().__init__(f"there is no {noun} {record_id[:60]!r}")
+        super().__init__(f"there is no {noun} {str(record_id)[:60]!r}")
         self.record_id = record_id
 
 

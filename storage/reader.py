@@ -182,7 +182,7 @@ class Reader:
 
     def data_version(self) -> int:
         """Another number whenever another connection has committed; for an open connection."""
-        with translated(self.path):
+        with readable(self.path):
             return int(self._run("PRAGMA data_version").fetchone()[0])
 
     def requests(self) -> Requests:

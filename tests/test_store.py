@@ -364,6 +364,14 @@ def test_an_unknown_id_is_refused_by_name(
         call(store)
 
 
+@pytest.mark.parametrize("odd", [None, 0, ["q-0"], b"q-0", Path("q-0")])
+def test_what_is_no_text_is_no_id(store: Ledger, odd: Any) -> None:
+    with pytest.raises(UnknownRecord, match="there is no quote"):
+        store.quote(odd)
+    with pytest.raises(UnknownRecord, match="there is no negotiation"):
+        store.negotiation(odd)
+
+
 # Messages
 
 
@@ -945,6 +953,15 @@ def test_the_data_version_changes_with_what_others_commit_and_only_then(store: L
             other.submit(store.add_quote, make_quote(CONFIG)).result()
 
         assert store.data_version() != before
+
+
+def test_a_data_version_that_can_not_be_read_now_is_told_as_that(store: Ledger) -> None:
+    with store.connection():
+        connection: Any = store._database.connection
+        connection().set_progress_handler(lambda: True, 1)  # it interrupts every statement
+
+        with pytest.raises(DatabaseUnavailable, match="interrupted"):
+            store.data_version()
 
 
 def test_all_of_a_negotiation_is_loaded_with_its_interventions(
