@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from factories import NOON, make_quote
@@ -54,6 +55,22 @@ def test_the_newest_are_shown_and_how_many_there_are_besides(
 
     assert among(ids, shown) == ids[3:]
     assert shown.splitlines()[-1] == "3 older not shown: --all shows them"
+
+
+def test_what_is_shown_and_what_is_counted_are_of_one_instant(
+    listed: List, ids: list[QuoteId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = Store.count_quotes
+
+    def count_later(store: Store, **chosen: Any) -> int:
+        """Another program's quote comes between the quotes and their number."""
+        Store(store.path).add_quote(make_quote())
+        return count(store, **chosen)
+
+    monkeypatch.setattr(Store, "count_quotes", count_later)
+
+    assert listed().splitlines()[-1] == "3 older not shown: --all shows them"
+    assert listed().splitlines()[-1] == "4 older not shown: --all shows them"
 
 
 def test_all_are_shown_when_asked_for(listed: List, ids: list[QuoteId]) -> None:
