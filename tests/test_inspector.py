@@ -236,6 +236,20 @@ def test_another_thread_can_end_a_look(large: Path, interrupting: list[Pages]) -
         looked_at.check()
 
 
+def test_a_look_that_has_just_ended_by_itself_needs_no_end(
+    large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = Pages(large)
+
+    def look(looking: sqlite3.Connection) -> None:
+        looking.close()  # as if it had been, between another thread's two steps to interrupt it
+        looked_at.interrupt()
+
+    monkeypatch.setattr("storage.pages.check_pages", look)
+
+    looked_at.check()
+
+
 def test_a_look_holds_no_writer_up_nor_a_writer_a_look(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
