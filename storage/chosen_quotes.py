@@ -13,13 +13,16 @@ Statement = tuple[str, list[Any]]
 """SQL and its values."""
 
 HAS_STATUS = "status IN (SELECT value FROM json_each(?))"
-# what is no JSON counts as chosen: whoever reads it is told that it is damaged
+# what is no list counts as chosen: whoever reads it is told that it is damaged
 ASKS = """
-    CASE WHEN json_valid(suppliers) AND json_valid(supplier_names) THEN EXISTS (
+    CASE
+    WHEN (json_valid(suppliers) AND json_valid(supplier_names)) IS NOT TRUE THEN 1
+    WHEN json_type(suppliers) <> 'array' OR json_type(supplier_names) <> 'array' THEN 1
+    ELSE EXISTS (
         SELECT 1 FROM json_each(?) AS wanted
         WHERE wanted.value IN (SELECT value FROM json_each(suppliers))
         OR wanted.value IN (SELECT value FROM json_each(supplier_names))
-    ) ELSE 1 END
+    ) END
 """
 NO_LIMIT = -1
 

@@ -278,15 +278,18 @@ def test_quotes_are_chosen_by_status_and_by_a_supplier_s_id_or_name(store: Ledge
     assert [quote.id for quote in store.quotes(suppliers=["supplier-1"], newest=1)] == [both.id]
 
 
+@pytest.mark.parametrize("column", ["suppliers", "supplier_names"])
+@pytest.mark.parametrize("damaged", ["[", "", "5", "null", '"supplier-1"', '{"a": "supplier-1"}'])
 def test_a_quote_whose_suppliers_are_damaged_is_told_of_by_who_chooses_among_them(
-    store: Ledger,
+    store: Ledger, column: str, damaged: str
 ) -> None:
     quote = make_quote(CONFIG)
     store.add_quote(quote)
     with closing(sqlite3.connect(store.path)) as database, database:
-        database.execute("UPDATE quotes SET supplier_names = '['")
+        database.execute(f"UPDATE quotes SET {column} = ?", [damaged])  # noqa: S608
 
-    with pytest.raises(DamagedRow, match="supplier_names"):
+    assert store.count_quotes(suppliers=["nobody"]) == 1
+    with pytest.raises(DamagedRow, match=column):
         store.quotes(suppliers=["nobody"])
     assert store.quotes(statuses=["completed"]) == []
 
