@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -138,6 +139,15 @@ def test_results_of_several_machines_are_refused(copied: Path) -> None:
 
     with pytest.raises(ValueError, match="several machines"):
         figures.part()
+
+
+def test_who_gets_the_sources_gets_all_that_the_tests_of_the_readme_read() -> None:
+    project = tomllib.loads((figures.ROOT / "pyproject.toml").read_text())
+    sources = project["tool"]["hatch"]["build"]["targets"]["sdist"]
+
+    assert "exclude" not in sources
+    for path in (kept.KEPT, figures.CHART, figures.ROOT / ".ci" / "run"):
+        assert path.relative_to(figures.ROOT).parts[0] in sources["include"]
 
 
 # How it is told
