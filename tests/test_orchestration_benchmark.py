@@ -40,6 +40,12 @@ SPOILT = {
         UPDATE messages SET seq = 11 WHERE negotiation_id = 'n-3' AND seq = 10
     """,
     "other words than were said": "UPDATE messages SET content = 'Yes.' WHERE id = 3",
+    "another move than was made": "UPDATE messages SET move = 'talk' WHERE id = 3",
+    "other terms than were offered": """
+        UPDATE messages SET terms = replace(terms, '"lead_time_days": 40', '"lead_time_days": 41')
+        WHERE negotiation_id = 'n-3' AND seq = 5
+    """,
+    "an offer without terms": "UPDATE messages SET terms = '{}' WHERE id = 3",
     "a negotiation has not ended": """
         UPDATE negotiations SET ended_at = NULL WHERE id = 'n-4'
     """,

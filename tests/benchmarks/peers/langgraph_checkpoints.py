@@ -13,6 +13,7 @@ import operator
 import sqlite3
 import sys
 from contextlib import closing
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
@@ -27,6 +28,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
 
 COLUMNS = ("negotiation_id", "seq", "sender", "move", "content", "terms", "created_at")
+SAID = itemgetter(*COLUMNS[1:-1])
 STEPS = 100
 """More than a negotiation has; without it LangGraph stops after 25."""
 
@@ -95,8 +97,7 @@ def read(database: Path) -> Stored:
             messages = checkpoint.checkpoint["channel_values"].get("messages", [])
             negotiation_id = checkpoint.config["configurable"]["thread_id"]
             if len(messages) > known.get(negotiation_id, 0):
-                newest = messages[-1]
-                said.append((negotiation_id, newest["seq"], newest["sender"], newest["content"]))
+                said.append((negotiation_id, *SAID(messages[-1])))
             known[negotiation_id] = len(messages)
         ended = [each for each in known if not graph.get_state(thread(each)).next]
     return Stored(said, ended)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,11 +12,13 @@ from pathlib import Path
 
 from benchmarks.peers.work import MESSAGES, draft, sender_of
 
-SAID = "SELECT negotiation_id, seq, sender, content FROM messages ORDER BY id"
+SAID = "SELECT negotiation_id, seq, sender, move, content, terms FROM messages ORDER BY id"
 ENDED = "SELECT id FROM negotiations WHERE ended_at IS NOT NULL"
 
-Said = tuple[str, int, str, str]
-"""Negotiation id, seq, sender, content."""
+Said = tuple[str, int, str, str, str, str | None]
+"""Negotiation id, seq, sender, move, content, terms as JSON: nothing or `{}` unless it offers."""
+Line = tuple[int, str, str, str, str]
+"""Seq, sender, move, content, terms as JSON that is the same for the same terms."""
 
 
 class WrongResult(Exception):
@@ -45,18 +48,28 @@ class Stored:
         """
         if len(self.said) != negotiations * MESSAGES:
             raise WrongResult(f"{len(self.said)} messages, not {negotiations} x {MESSAGES}")
-        script = [(seq, sender_of(seq), draft(seq).text) for seq in range(1, MESSAGES + 1)]
+        script = [_line_of(seq) for seq in range(1, MESSAGES + 1)]
         spoken = _by_negotiation(self.said)
         for negotiation_id, messages in spoken.items():
             if messages != script:
-                order = [(seq, sender) for seq, sender, _ in messages]
+                order = [(seq, sender, move) for seq, sender, move, _, _ in messages]
                 raise WrongResult(f"{negotiation_id} does not go as it should: {order}")
         if len(self.ended) != negotiations or set(self.ended) != set(spoken):
             raise WrongResult(f"{len(self.ended)} of {negotiations} negotiations have ended")
 
 
-def _by_negotiation(said: Iterable[Said]) -> dict[str, list[tuple[int, str, str]]]:
-    spoken: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
-    for negotiation_id, seq, sender, content in said:
-        spoken[negotiation_id].append((seq, sender, content))
+def _line_of(seq: int) -> Line:
+    should = draft(seq)
+    return seq, sender_of(seq), should.move, should.text, _canonical(should.terms)
+
+
+def _by_negotiation(said: Iterable[Said]) -> dict[str, list[Line]]:
+    spoken: dict[str, list[Line]] = defaultdict(list)
+    for negotiation_id, seq, sender, move, content, terms in said:
+        line = (seq, sender, move, content, _canonical(json.loads(terms or "{}")))
+        spoken[negotiation_id].append(line)
     return spoken
+
+
+def _canonical(terms: object) -> str:
+    return json.dumps(terms, sort_keys=True)
