@@ -157,6 +157,8 @@ def test_terms_do_not_tell_what_they_do_not_hold() -> None:
     assert terms.lead_time_days == 35
     with pytest.raises(AttributeError, match="there is no term 'warranty_months'"):
         _ = terms.warranty_months
+    with pytest.raises(TypeError, match="not iterable"):
+        _ = "payment" in terms  # type: ignore[operator]
 
 
 def test_terms_are_flat_in_json_and_read_by_key_in_python() -> None:

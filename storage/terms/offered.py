@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 from pydantic import ConfigDict, GetCoreSchemaHandler
@@ -45,6 +45,8 @@ class Terms(Struct, frozen=True, gc=False):
         """Plain JSON; `read` reads it back."""
         prices = {line_id: str(price) for line_id, price in self.unit_prices.items()}
         return {"unit_prices": prices, **self.others}
+
+    __iter__: ClassVar[None] = None  # else Python would ask for the terms 0, 1, 2 …
 
     def __getitem__(self, key: str) -> TermValue:
         """The value of one of the other kinds."""
