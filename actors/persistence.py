@@ -65,7 +65,7 @@ from storage.interventions import Intervention
 from storage.ledger import Appended, Ledger
 from storage.records import NegotiationId
 
-SMALLEST_GROUP, LARGEST_GROUP = 32, 500
+SMALLEST_GROUP, LARGEST_GROUP = 64, 500
 """Saves that may share one transaction: the one on a quick disk, the other on a slow one."""
 SLOW_SYNC_S = 0.03
 """Seconds to commit from which on a disk is slow; less may be waiting for other threads."""

@@ -15,7 +15,6 @@ from benchmarks import events as benchmark
 from conftest import Heard
 from msgspec.structs import fields, replace
 
-from actors import event_stream
 from actors.event_stream import EventStream
 from actors.events import Event, NegotiationEvent, QuoteCreated
 from actors.log.catalogue import EVENTS
@@ -23,7 +22,7 @@ from actors.log.foreign_records import LEVELS
 from actors.log.log_events import LibraryLogged
 from actors.negotiation_events import NegotiationEndedEvent, NegotiationParkedEvent
 from actors.stdio.subscription import told
-from storage.records import NegotiationId, QuoteId, SupplierId
+from storage.records import NegotiationId, QuoteId, SupplierId, write_time
 
 NEW_TYPES = (QuoteId, NegotiationId, NegotiationId | None, SupplierId, ClassVar[str])
 CREATED = QuoteCreated(quote_id=QuoteId("q-1"))
@@ -52,17 +51,21 @@ def test_an_event_is_a_json_line_with_time_level_and_name_first(tmp_path: Path) 
     stream.close()
 
 
+@pytest.mark.parametrize("microsecond", [0, 123_456])
 def test_a_time_has_six_decimals_even_at_a_full_second(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, microsecond: int
 ) -> None:
-    monkeypatch.setattr(event_stream, "utc_now", lambda: datetime(2026, 11, 26, 12, tzinfo=UTC))
+    now = datetime(2026, 11, 26, 12, 0, 0, microsecond, UTC)
+    now_ns = int(now.timestamp()) * 1_000_000_000 + microsecond * 1_000 + 789
+    monkeypatch.setattr("time.time_ns", lambda: now_ns)
     stream = EventStream(tmp_path / "log.jsonl")
     stream.emit(CREATED)
     stream.close()
 
     (line,) = lines(tmp_path / "log.jsonl")
     notified = json.loads(told(CREATED))["params"]
-    assert line["ts"] == notified["ts"] == "2026-11-26T12:00:00.000000Z"
+    assert line["ts"] == notified["ts"] == write_time(now)
+    assert line["ts"] == f"2026-11-26T12:00:00.{microsecond:06d}Z"
     assert list(notified) == ["ts", "level", "event", "quote_id"]
 
 
