@@ -12,6 +12,7 @@ from typing import Any, NewType
 
 from peewee import SqliteDatabase
 
+from storage.database import run
 from storage.errors import BudgetReached
 from storage.records import Moment, NegotiationId, QuoteId
 from storage.rules import Budget
@@ -166,7 +167,7 @@ class Calls:
 
     def spending(self, quote_id: QuoteId) -> dict[NegotiationId, Spending]:
         """What each negotiation of a quote has spent, without those that made no call."""
-        rows = self._run(SPENDING, quote_id).fetchall()
+        rows = run(self._database, SPENDING, quote_id).fetchall()
         return {
             NegotiationId(negotiation_id): Spending(*counts) for negotiation_id, *counts in rows
         }
@@ -176,12 +177,9 @@ class Calls:
     ) -> None:
         if calls is None and tokens is None:
             return
-        made, spent, under_way = self._run(f"{SPENT} {column} = ?", owner).fetchone()
+        made, spent, under_way = run(self._database, f"{SPENT} {column} = ?", owner).fetchone()
         if calls is not None and made >= calls:
             raise BudgetReached(owner, f"{calls} calls", is_final=True)
         if tokens is not None and spent + call.may_cost_tokens > tokens:
             is_final = spent - under_way + call.may_cost_tokens > tokens
             raise BudgetReached(owner, f"{tokens} tokens", is_final=is_final)
-
-    def _run(self, sql: str, *values: Any) -> Any:
-        return self._database.connection().execute(sql, values)  # type: ignore[no-untyped-call]

@@ -142,6 +142,15 @@ def atomic(database: SqliteDatabase, *kind: str) -> Iterator[None]:
         raise
 
 
+def run(database: SqliteDatabase, sql: str, *values: Any) -> sqlite3.Cursor:
+    """Run a statement on this thread's connection.
+
+    Past peewee, which takes as long to hand a statement over as SQLite to run it.
+    """
+    connection: sqlite3.Connection = database.connection()  # type: ignore[no-untyped-call]
+    return connection.execute(sql, values)
+
+
 def read_rows(database: SqliteDatabase, sql: str, *values: Any) -> list[dict[str, Any]]:
     """What a statement selects, with what is no text as bytes: one such row must not hide others.
 

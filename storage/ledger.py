@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from storage.calls import CallEnd, CallStart
+from storage.database import run
 from storage.errors import (
     NegotiationNotActive,
     QuoteNotPending,
@@ -108,7 +109,7 @@ class Ledger(Store):
             rows.append(row)
             hashes = {name: row[name] for name in ("brief_hash", "last_hash", "row_hash")}
             opened.append(negotiation.model_copy(update=hashes))
-        self._save(INSERT_NEGOTIATIONS, rows)
+        INSERT_NEGOTIATIONS.save(self._database, rows)
         automatic = all(negotiation.automatic for negotiation in opened)
         self._set_quote(quote_id, status=QuoteStatus.NEGOTIATING, automatic=automatic)
         changes = {"status": QuoteStatus.NEGOTIATING, "automatic": automatic}
@@ -139,7 +140,7 @@ class Ledger(Store):
             For each what `append` returns or raises; what is refused is not saved.
         """
         states = self._states(entry.negotiation_id for entry, _ in entries)
-        (last_id,) = self._run(SELECT_LAST_ID).fetchone()
+        (last_id,) = run(self._database, SELECT_LAST_ID).fetchone()
         now = write_time(self._clock())
         answers: list[Appended | StorageError] = []
         rows: list[dict[str, Any]] = []
@@ -167,9 +168,9 @@ class Ledger(Store):
             added = {column: row[column] for column in ("id", "created_at", "hash")}
             message = Message(**vars(entry), **added)
             answers.append(Appended(message, False))
-        self._save(INSERT_MESSAGES, rows)
-        self._save(UPDATE_AFTER_MESSAGE, said)
-        self._save(UPDATE_STATES, over)
+        INSERT_MESSAGES.save(self._database, rows)
+        UPDATE_AFTER_MESSAGE.save(self._database, said)
+        UPDATE_STATES.save(self._database, over)
         for quote_id, place in closed.items():
             last = answers[place]
             assert isinstance(last, Appended)  # noqa: S101 - it was saved just now
@@ -189,7 +190,7 @@ class Ledger(Store):
         """
         state = self._active(negotiation_id)
         now = not_before(state, write_time(self._clock()))
-        self._save(UPDATE_STATES, [ended(state, ending, now)])
+        UPDATE_STATES.save(self._database, [ended(state, ending, now)])
         return self._complete_quote(state["quote_id"], now)
 
     def park(self, negotiation_id: NegotiationId, error: str) -> None:
@@ -199,7 +200,7 @@ class Ledger(Store):
             UnknownRecord: There is no such negotiation.
             NegotiationNotActive: It has ended.
         """
-        self._save(UPDATE_STATES, [parked(self._active(negotiation_id), error)])
+        UPDATE_STATES.save(self._database, [parked(self._active(negotiation_id), error)])
 
     # A person's guidance
 
@@ -333,13 +334,13 @@ class Ledger(Store):
 
     def _check_agreement(self, accept: Mapping[str, Any], ending: Ending | None) -> None:
         key = (accept["negotiation_id"], accept["accepts_seq"])
-        offered = self._run(SELECT_OFFER, *key).fetchone()
+        offered = run(self._database, SELECT_OFFER, *key).fetchone()
         agreed = accept["terms"] if ending is None else terms_to_json(ending.agreed_terms)
         if offered is None or not offered[0] == accept["terms"] == agreed:
             raise StaleAgreement(accept["negotiation_id"], accept["accepts_seq"])
 
     def _complete_quote(self, quote_id: QuoteId, at: str) -> bool:
-        if self._run(SELECT_ACTIVE, quote_id).fetchone():
+        if run(self._database, SELECT_ACTIVE, quote_id).fetchone():
             return False
         return self._set_quote(quote_id, status=QuoteStatus.COMPLETED, completed_at=at)
 

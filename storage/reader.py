@@ -15,7 +15,7 @@ from peewee import SqliteDatabase
 
 from storage.calls import Call, Calls, Spending
 from storage.chosen_quotes import chosen_quotes, count_of_quotes
-from storage.database import atomic, read_rows, readable, text_or_bytes
+from storage.database import atomic, read_rows, readable, run, text_or_bytes
 from storage.errors import (
     DamagedRow,
     DatabaseLost,
@@ -162,7 +162,7 @@ class Reader:
     def active(self) -> tuple[tuple[QuoteId, NegotiationId], ...]:
         """All negotiations that have not ended, oldest first, with their quotes."""
         with self.connection():
-            return tuple(self._run(SELECT_ALL_ACTIVE).fetchall())
+            return tuple(run(self._database, SELECT_ALL_ACTIVE).fetchall())
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -183,7 +183,7 @@ class Reader:
     def data_version(self) -> int:
         """Another number whenever another connection has committed; for an open connection."""
         with readable(self.path):
-            return int(self._run("PRAGMA data_version").fetchone()[0])
+            return int(run(self._database, "PRAGMA data_version").fetchone()[0])
 
     def requests(self) -> Requests:
         """What other processes ask for."""
@@ -191,9 +191,9 @@ class Reader:
             rows = self._receipts.received()
             read = [row for row in rows if isinstance(row, Intervention)]
             ids = canonical([row.negotiation_id for row in read])
-            quotes = dict(self._run(SELECT_QUOTES_OF, ids).fetchall())
+            quotes = dict(run(self._database, SELECT_QUOTES_OF, ids).fetchall())
             starting, damaged = self._starting()
-            changed = self._run(SELECT_CHANGED).fetchall()
+            changed = run(self._database, SELECT_CHANGED).fetchall()
             return Requests(
                 received=tuple(
                     (QuoteId(quotes[row.negotiation_id]), row)
@@ -211,7 +211,7 @@ class Reader:
 
     def _starting(self) -> tuple[list[Quote], list[tuple[QuoteId, str]]]:
         quotes, damaged = [], []
-        for (quote_id,) in self._run(SELECT_STARTING).fetchall():
+        for (quote_id,) in run(self._database, SELECT_STARTING).fetchall():
             try:
                 quotes.append(self.quote(quote_id))
             except DamagedRow as error:  # one must not hide the others
@@ -243,12 +243,8 @@ class Reader:
         with self.connection():
             return read_rows(self._database, sql, *values)
 
-    def _run(self, sql: str, *values: Any) -> Any:
-        # past peewee, which takes as long to hand a statement over as SQLite to run it
-        return self._database.connection().execute(sql, values)  # type: ignore[no-untyped-call]
-
     def _states(self, negotiation_ids: Iterable[NegotiationId]) -> dict[str, dict[str, Any]]:
-        (found,) = self._run(SELECT_STATES, canonical(list(negotiation_ids))).fetchone()
+        (found,) = run(self._database, SELECT_STATES, canonical(list(negotiation_ids))).fetchone()
         rows = orjson.loads(found)
         return {row[0]: dict(zip(NEGOTIATION_STATE, row, strict=True)) for row in rows}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from peewee import SqliteDatabase
 
-from storage.database import read_rows
+from storage.database import read_rows, run
 from storage.errors import DamagedRow, UnknownRecord
 from storage.hashes import intervention_hash
 from storage.interventions import Intervention, InterventionStatus, Unreadable
@@ -32,8 +32,7 @@ class Receipts:
     def add(self, interventions: Iterable[Intervention]) -> None:
         """Save new ones."""
         rows = [to_row(intervention) for intervention in interventions]
-        for sql, values in INSERT_INTERVENTIONS.chunks(rows):
-            self._run(sql, *values)
+        INSERT_INTERVENTIONS.save(self._database, rows)
 
     def one(self, intervention_id: str) -> Intervention:
         """One of them, or UnknownRecord, or DamagedRow."""
@@ -74,13 +73,9 @@ class Receipts:
 
     def refuse_all(self, negotiation_id: str, reason: str) -> tuple[Intervention, ...]:
         """Refuse all of a negotiation that are still `received`, because it has ended."""
-        found = self._run(SELECT_RECEIVED_BY, negotiation_id).fetchall()
+        found = run(self._database, SELECT_RECEIVED_BY, negotiation_id).fetchall()
         settled = [self.settle(own_id, status="refused", reason=reason) for (own_id,) in found]
         return tuple(one for one in settled if one is not None)
-
-    def _run(self, sql: str, *values: Any) -> Any:
-        # past peewee, which takes as long to hand a statement over as SQLite to run it
-        return self._database.connection().execute(sql, values)  # type: ignore[no-untyped-call]
 
 
 def _read(row: Mapping[str, Any]) -> Intervention | Unreadable:

@@ -11,8 +11,9 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from peewee import Model
+from peewee import Model, SqliteDatabase
 
+from storage.database import run
 from storage.hashes import NEGOTIATION_STATE
 from storage.tables import InterventionRow, MessageRow, NegotiationRow, QuoteRow
 
@@ -34,6 +35,11 @@ class RowsStatement:
         row = f"({', '.join('?' * len(columns))})"
         self._chunks = [(size, before + ", ".join([row] * size) + after) for size in CHUNKS]
         self._values = itemgetter(*columns)
+
+    def save(self, database: SqliteDatabase, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run it for all rows, inside a transaction."""
+        for sql, values in self.chunks(rows):
+            run(database, sql, *values)
 
     def chunks(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Iterable[Any]]]:
         """What to run for all rows, one after the other: its text and its values."""

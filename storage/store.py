@@ -7,7 +7,7 @@ interventions, start quotes and cancel them; what changes negotiations and messa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,9 +29,6 @@ from storage.records import (
     QuoteStatus,
 )
 from storage.state import known
-from storage.statements import (
-    RowsStatement,
-)
 from storage.tables import QuoteRow, to_row
 
 
@@ -156,10 +153,6 @@ class Store(Reader):
             yield
 
     # How
-
-    def _save(self, statement: RowsStatement, rows: Sequence[Mapping[str, Any]]) -> None:
-        for sql, values in statement.chunks(rows):
-            self._run(sql, *values)
 
     def _active(self, negotiation_id: NegotiationId) -> dict[str, Any]:
         state = known(self._states([negotiation_id]), negotiation_id)
