@@ -11,6 +11,7 @@ from typing import Any, assert_never
 from actors.bug import bug
 from actors.call_desk import CallDesk
 from actors.errors import ConfigError, ModelFailed, NegotiatorError
+from actors.foreign_work import in_thread, watched
 from actors.inert import inert
 from actors.mailbox import (
     AgentMail,
@@ -28,7 +29,7 @@ from actors.mailbox import (
 from actors.negotiators.cast import Cast
 from actors.negotiators.errand import Errand
 from actors.negotiators.negotiator import Speaker
-from actors.runtime import LoopActor, Restart, in_thread, say, watched
+from actors.runtime import LoopActor, Restart, say
 from actors.saves import CallEndSaved, CallNotStarted, CallStartSaved
 from actors.time_limits import Limit, TimeLimits
 from storage.errors import BudgetReached, StorageError

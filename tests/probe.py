@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from typing import Any, TypeVar
 
 from actors.runtime import LoopActor, LoopThread
@@ -59,3 +60,9 @@ class _Keeper(LoopActor):
     def on_receive(self, mail: object) -> None:
         if mail is not None:
             self._mail.put(mail)
+
+
+def spin(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 import pykka
 import pytest
 from conftest import Heard
-from probe import PATIENCE_S, Probe
+from probe import PATIENCE_S, Probe, spin
 
 from actors.event_stream import EventStream
 from actors.events import LoopHeld
-from actors.runtime import ActorFailed, LoopActor, LoopThread, Restart, in_thread, say, watched
+from actors.runtime import ActorFailed, LoopActor, LoopThread, Restart, say
 
 
 class Recorder(LoopActor):
@@ -216,70 +215,12 @@ def test_saying_something_to_a_dead_actor_is_an_event(
 def test_a_handler_that_holds_the_loop_is_named(loop: LoopThread, heard: Heard) -> None:
     actor = Recorder.start(loop=loop)
 
-    actor.ask(lambda _: _spin(0.15), timeout=PATIENCE_S)
+    actor.ask(lambda _: spin(0.15), timeout=PATIENCE_S)
     seen(actor)
 
     held = [event for event in heard if isinstance(event, LoopHeld)]
     assert [event.by for event in held] == ["Recorder.function"]
     assert held[0].seconds >= 0.15
-
-
-def test_a_step_that_holds_the_loop_is_reported_and_cancelling_reaches_the_coroutine() -> None:
-    steps: list[float] = []
-    cancelled: list[bool] = []
-    asleep = asyncio.Event()
-
-    async def work() -> int:
-        await asyncio.sleep(0)
-        _spin(0.12)
-        asleep.set()
-        try:
-            await asyncio.Event().wait()
-        except asyncio.CancelledError:
-            cancelled.append(True)
-            await asyncio.sleep(0)
-            return 7
-        return 0
-
-    async def main() -> int:
-        task = asyncio.ensure_future(asyncio.wait_for(_measured(work(), steps), None))
-        await asleep.wait()
-        task.cancel()
-        return await task
-
-    assert asyncio.run(main()) == 7
-    assert cancelled == [True]
-    assert len(steps) == 1
-    assert steps[0] >= 0.12
-
-
-async def _measured(work: Any, steps: list[float]) -> int:
-    result: int = await watched(work, lambda _, held_s: steps.append(held_s), "work")
-    return result
-
-
-def test_a_blocking_call_runs_in_a_thread_of_its_own() -> None:
-    async def main() -> tuple[str, int]:
-        name = await in_thread(lambda: threading.current_thread().name)
-        return name, await in_thread(lambda: 5)
-
-    assert asyncio.run(main()) == ("parley-negotiator", 5)
-
-
-@pytest.mark.parametrize("error", [ValueError("x"), StopIteration(), SystemExit(1)])
-def test_what_a_blocking_call_raises_is_raised_where_it_is_awaited(error: BaseException) -> None:
-    def work() -> None:
-        raise error
-
-    async def main() -> str:
-        try:
-            await in_thread(work)
-        except BaseException as raised:  # noqa: BLE001
-            return type(raised).__name__
-        return "nothing"
-
-    expected = "RuntimeError" if isinstance(error, StopIteration) else type(error).__name__
-    assert asyncio.run(main()) == expected
 
 
 def test_stopping_the_loop_cancels_what_runs_beside_the_actors(events: EventStream) -> None:
@@ -298,9 +239,3 @@ def test_stopping_the_loop_cancels_what_runs_beside_the_actors(events: EventStre
     thread.stop()
 
     assert ended.is_set()
-
-
-def _spin(seconds: float) -> None:
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        pass
