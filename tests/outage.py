@@ -146,20 +146,31 @@ def outage(folder: Path, kind: str) -> dict[str, Any]:
         }
 
 
-def damaged(folder: Path, kind: str, damage: Callable[[bytearray, int, int], None]) -> Any:
-    """Damage each page in turn and recover; how often it ended with which exit code."""
+Damage = Callable[[bytearray, int, int], None]
+"""Does something to a page of a file, by its start and its size in bytes."""
+
+
+def damaged_copies(folder: Path, damage: Damage) -> Iterator[Path]:
+    """A database with work left over, with one page damaged at a time, each page once."""
     folder.mkdir()
     database = folder / "parley.db"
     interrupted(database)
     size, count = pages(database)
     sound = database.read_bytes()
-    codes: Counter[str] = Counter()
     for page in range(count):
         for path in folder.iterdir():
             path.unlink()
         content = bytearray(sound)
         damage(content, page * size, size)
         database.write_bytes(content)
+        yield database
+
+
+def damaged(folder: Path, kind: str, damage: Damage) -> Any:
+    """Damage each page in turn and recover; how often it ended with which exit code."""
+    codes: Counter[str] = Counter()
+    for database in damaged_copies(folder, damage):
+        content = database.read_bytes()
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             try:
                 code = f"exit {main.main(['recover', '--database', str(database)])}"
@@ -167,7 +178,7 @@ def damaged(folder: Path, kind: str, damage: Callable[[bytearray, int, int], Non
                 code = f"{type(error).__name__}"
         untouched = database.read_bytes() == content
         codes[f"{code}, untouched" if untouched else code] += 1
-    return {"damage": kind, "pages": count, **codes}
+    return {"damage": kind, "pages": codes.total(), **codes}
 
 
 def noticed(database: Path) -> str:
@@ -182,22 +193,10 @@ def noticed(database: Path) -> str:
 
 def noticed_meanwhile(folder: Path) -> dict[str, Any]:
     """Destroy each page in turn where pages are looked at only after the start."""
-    folder.mkdir()
-    database = folder / "parley.db"
-    interrupted(database)
-    size, count = pages(database)
-    sound = database.read_bytes()
-    ends: Counter[str] = Counter()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("storage.ledger.CHECKED_FIRST", 0)
-        for page in range(count):
-            for path in folder.iterdir():
-                path.unlink()
-            content = bytearray(sound)
-            destroy(content, page * size, size)
-            database.write_bytes(content)
-            ends[noticed(database)] += 1
-    return {"damage": "destroyed page, looked at meanwhile", "pages": count, **ends}
+        ends = Counter(map(noticed, damaged_copies(folder, destroy)))
+    return {"damage": "destroyed page, looked at meanwhile", "pages": ends.total(), **ends}
 
 
 def destroy(content: bytearray, start: int, size: int) -> None:
